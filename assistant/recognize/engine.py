@@ -1,0 +1,57 @@
+"""What a recogniser is to the rest: prepared once per context, opened per utterance, fed frames, asked for meanings."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from assistant.grammar.tree import Context
+from assistant.types import AudioFrame, Transcript, Utterance
+
+
+class Prepared(Protocol):
+    """A context made ready for one engine (acceptor, table, grammar list); immutable, so switching is passing another.
+
+    context: the context it was made from.
+    """
+
+    @property
+    def context(self) -> Context: ...
+
+
+class Session(Protocol):
+    """One utterance under way."""
+
+    def feed(self, frame: AudioFrame) -> str:
+        """Take 20 ms of speech; return the partial transcript ("" for engines that have none). Called for pre-roll too."""
+        ...
+
+    def finish(self, utterance: Utterance) -> Transcript:
+        """Decode. With `utterance.final` False it is speculation: more frames may be fed and finish called again."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop a `finish` that runs in another thread as soon as it can; its result is worthless then."""
+        ...
+
+
+@runtime_checkable
+class Recognizer(Protocol):
+    """An engine. Registered as entry point `assistant.recognizers`; conformance: assistant.testing.check_recognizer."""
+
+    @property
+    def name(self) -> str:
+        """Engine name as in the configuration, e.g. "moonshine"."""
+        ...
+
+    @property
+    def variant(self) -> str:
+        """Model and search width, e.g. "tiny-en/beam8"."""
+        ...
+
+    def prepare(self, context: Context) -> Prepared:
+        """Make `context` ready (cached on disk by its hash). Raises ContextError, ModelError."""
+        ...
+
+    def open(self, prepared: Prepared) -> Session:
+        """Begin an utterance."""
+        ...

@@ -1,0 +1,248 @@
+"""Everything that crosses from one room to another: frozen dataclasses, units and shapes in the docstrings.
+
+    AudioBlock ─► AudioFrame ─► Utterance ─► Transcript (of Hypothesis) ─► Understanding ─► Reply
+      a source     front end      listen         recognize                   understand      act
+
+A `Decision` gathers one utterance's whole way. Arrays are made read-only where they are made (`frozen_array`).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 16_000
+FRAME_MS = 20
+FRAME_SAMPLES = SAMPLE_RATE_HZ * FRAME_MS // 1000
+
+T = TypeVar("T", bound=np.generic)
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+def frozen_array(array: NDArray[T]) -> NDArray[T]:
+    """Return `array` marked read-only (the same memory; the caller must own it)."""
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioBlock:
+    """20 ms of sound as a source delivers it, all microphones.
+
+    pcm: int16, shape [channels, samples] at 16 kHz, 1 to 8 channels, read-only; the last block of a file may be short.
+    at: monotonic time of the first sample, seconds.
+    gap: samples (at 16 kHz, per channel) lost just before this block.
+    """
+
+    pcm: NDArray[np.int16]
+    at: float
+    gap: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioFrame:
+    """20 ms of sound as it left the front end.
+
+    pcm: int16, shape [samples] at 16 kHz, full scale ±32767, read-only.
+    at: monotonic time of the first sample, seconds.
+    gap: samples lost just before this frame.
+    """
+
+    pcm: NDArray[np.int16]
+    at: float
+    gap: int = 0
+
+
+class EndReason(enum.Enum):
+    """Why an utterance ended."""
+
+    SILENCE = "silence"
+    COMPLETE = "complete"
+    CAP = "cap"
+    RELEASED = "released"
+    STREAM_END = "stream_end"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Utterance:
+    """One stretch of speech with its pre-roll, as the endpointer cut it.
+
+    pcm: int16, shape [samples] at 16 kHz, read-only; begins with the pre-roll.
+    at: monotonic time of pcm[0], seconds.
+    speech_start_s, speech_end_s: first and last voiced instant, seconds from pcm[0]; equal when nothing was voiced.
+    voice: float32, shape [frames], voice activity probability per 20 ms frame of pcm, read-only.
+    end: why it ended.
+    final: False for a speculative cut that may still be thrown away.
+    """
+
+    pcm: NDArray[np.int16]
+    at: float
+    speech_start_s: float
+    speech_end_s: float
+    voice: NDArray[np.float32]
+    end: EndReason = EndReason.SILENCE
+    final: bool = True
+
+    @property
+    def duration_s(self) -> float:
+        """Length of pcm, seconds."""
+        return len(self.pcm) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A recognised word with its place in the utterance (seconds from pcm[0]) and confidence 0..1."""
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hypothesis:
+    """One meaning that the recogniser holds possible, with its best token sequence.
+
+    intent, slots: canonical values, empty intent when the engine gives text only.
+    text: the best wording.
+    score: logsumexp over the meaning's token sequences of sum(log p - lambda * ilm), nats.
+    rerank: the score after re-ranking (second lambda, token penalty, weights), nats; equals `score` where not used.
+    tokens: int32, shape [n], the best sequence, its end token included; empty where the engine has no tokens.
+    log_p: float32, shape [n], decoder log-probability of each token, nats.
+    ilm: float32, shape [n], internal-language-model log-probability of each token, nats.
+    prior: natural log of the wording's weight in the grammar (0 when unweighted).
+    attention: float32, shape [n, frames], cross-attention of each token (mean of heads, layers 3-5) or None.
+    words: words with times, where the engine has them.
+    terminal: True if no longer sentence of the grammar begins with this wording: nothing more can be said.
+    """
+
+    intent: str
+    slots: Mapping[str, Any]
+    text: str
+    score: float
+    rerank: float
+    tokens: NDArray[np.int32]
+    log_p: NDArray[np.float32]
+    ilm: NDArray[np.float32]
+    prior: float = 0.0
+    attention: NDArray[np.float32] | None = None
+    words: tuple[Word, ...] = ()
+    terminal: bool = False
+
+    @property
+    def score_per_token(self) -> float:
+        """`score` over the number of tokens: the refusal signal S/n (decoding-lab: AUC 1.0 on foreign speech)."""
+        return self.score / max(len(self.tokens), 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transcript:
+    """What a recogniser heard in one utterance.
+
+    hypotheses: meanings, best first; empty when nothing in the context fits.
+    text: the best wording ("" when there is none); for engines without a grammar the free transcript.
+    engine, variant: who heard it, e.g. "moonshine", "tiny-en/beam8".
+    states: float32, shape [frames, dim], encoder states of the decoded stretch, or None.
+    decoded_start_s: where states[0] begins, seconds from the utterance's pcm[0].
+    timings_ms: computing time of each step, milliseconds.
+    truncated: True when a deadline stopped decoding early.
+    """
+
+    hypotheses: tuple[Hypothesis, ...]
+    text: str
+    engine: str
+    variant: str
+    states: NDArray[np.float32] | None = None
+    decoded_start_s: float = 0.0
+    timings_ms: Mapping[str, float] = field(default_factory=lambda: EMPTY)
+    truncated: bool = False
+
+
+class Outcome(enum.Enum):
+    """What `decide` made of a transcript."""
+
+    ACCEPT = "accept"
+    ASK = "ask"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A meaning that competed and lost, for the user to see: score in nats below the best."""
+
+    text: str
+    intent: str
+    slots: Mapping[str, Any]
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Understanding:
+    """The decision about one utterance.
+
+    outcome: accept, ask back or refuse; `accepted` is outcome is ACCEPT.
+    confidence: calibrated probability that intent and all slots are strictly right, 0..1.
+    question: what to ask the user when outcome is ASK, else "".
+    differs: slot names (or "intent") in which the two best meanings differ, when asking.
+    reason: in plain words, why.
+    alternatives: competing meanings, best first.
+    timings_ms: computing time: recognize, understand, decide, total.
+    partial: True when a deadline cut decoding short: the best that was ready.
+    """
+
+    outcome: Outcome
+    intent: str
+    slots: Mapping[str, Any]
+    text: str
+    confidence: float
+    reason: str
+    engine: str
+    variant: str
+    question: str = ""
+    differs: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=lambda: EMPTY)
+    partial: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        """True when the assistant may act on it without asking."""
+        return self.outcome is Outcome.ACCEPT
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the assistant answers.
+
+    text: to be spoken; "" for silence.
+    expects_answer: True when a question is open, so that "yes", "no" and values are listened for.
+    """
+
+    text: str
+    expects_answer: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """One utterance's whole way through the rooms, as printed and traced.
+
+    path: file the sound came from, "" for a microphone.
+    utterance: None for typed text.
+    at: wall-clock time, seconds since the epoch.
+    felt_ms: last speech sample to decision, endpoint waiting included, milliseconds; None when not in real time.
+    """
+
+    utterance: Utterance | None
+    transcript: Transcript
+    understanding: Understanding
+    reply: Reply
+    at: float
+    path: str = ""
+    felt_ms: float | None = None
