@@ -1,0 +1,1 @@
+"""Listening: where in a stream of frames somebody speaks, and where an utterance begins and ends."""
