@@ -1,0 +1,247 @@
+"""The configuration as one validated tree: what keys there are, what they mean and what they may hold.
+
+Every value comes from the last layer that sets it; `assistant.layers` reads the layers and remembers who set what:
+
+    defaults < /etc/assistant/config.yaml < /etc/assistant/conf.d/*.yaml < the user's config.yaml
+             < ASSISTANT__SECTION__KEY < --set SECTION.KEY=VALUE and the verbs' own flags
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from assistant.errors import ConfigError
+
+Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
+Threads = Annotated[int, Meta(ge=1, le=64)]
+
+
+class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Microphone and loudspeaker."""
+
+    device: Annotated[str, Meta(description="microphone, by name or part of one; `assistant devices` lists them")] = (
+        "default"
+    )
+    channels: Annotated[
+        Annotated[int, Meta(ge=1, le=8)] | None,
+        Meta(description="microphone channels to open, 1 to 8; null asks the device"),
+    ] = None
+    frontend: Annotated[
+        Literal["pick", "mean", "delay_and_sum"],
+        Meta(description="how channels become one: the first, their mean, or aligned and then their mean"),
+    ] = "mean"
+    output: Annotated[str, Meta(description="loudspeaker, by name or part of one")] = "default"
+
+
+class Listen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where an utterance begins and ends."""
+
+    mode: Annotated[
+        Literal["always", "push_to_talk"], Meta(description="listen all the time, or only while a key is held")
+    ] = "always"
+    vad: Annotated[
+        Literal["auto", "silero", "webrtc"],
+        Meta(description="voice activity: silero hears better in noise, webrtc costs a tenth; auto takes silero"),
+    ] = "auto"
+    endpoint_terminal_ms: Annotated[
+        Milliseconds, Meta(description="silence that ends a sentence to which nothing can be added, milliseconds")
+    ] = 200
+    endpoint_complete_ms: Annotated[
+        Milliseconds, Meta(description="silence that ends a complete sentence of the context, milliseconds")
+    ] = 300
+    endpoint_ms: Annotated[Milliseconds, Meta(description="silence that ends anything else, milliseconds")] = 700
+    speculate_ms: Annotated[
+        Milliseconds, Meta(description="silence after which recognition starts on what is there, milliseconds")
+    ] = 150
+    cap_s: Annotated[float, Meta(gt=0, le=60, description="longest utterance, seconds")] = 12.0
+    pre_roll_s: Annotated[
+        float, Meta(ge=0, le=5, description="sound kept from before the voice was noticed, seconds")
+    ] = 1.5
+
+
+class Recognize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The engine that turns sound into meanings, and how wide it searches."""
+
+    engine: Annotated[str, Meta(min_length=1, description="moonshine, vosk, or the name of a plug-in")] = "moonshine"
+    threads: Annotated[Threads, Meta(description="threads that recognition may use")] = 1
+    beam: Annotated[int, Meta(ge=1, le=64, description="hypotheses kept at each step")] = 8
+    prune: Annotated[
+        float, Meta(gt=0, description="nats below the best at which a hypothesis is given up; a context may set its own")
+    ] = 7.0
+    lambda_: Annotated[
+        float,
+        Meta(ge=0, le=1, description="weight of the internal language model taken off; a context may set its own"),
+    ] = msgspec.field(name="lambda", default=0.4)
+
+
+class Speak(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How it answers."""
+
+    voice: Annotated[
+        str, Meta(description="hibari, espeak, the name of a plug-in, or none; auto takes the best that is installed")
+    ] = "auto"
+    output: Annotated[
+        str | None, Meta(description="folder to write replies to as WAV files; null plays them on audio.output")
+    ] = None
+
+
+class Paths(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where files are kept; null follows the XDG folders, or systemd's when it runs as a service."""
+
+    contexts: Annotated[list[str], Meta(description="folders in which contexts are looked up by name, first wins")] = (
+        msgspec.field(default_factory=list)
+    )
+    data: Annotated[str | None, Meta(description="fetched models and contexts")] = None
+    cache: Annotated[str | None, Meta(description="compiled contexts and prepared models; safe to delete")] = None
+    state: Annotated[str | None, Meta(description="timers, lists and traces")] = None
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that can be configured."""
+
+    context: Annotated[str, Meta(min_length=1, description="what can be said: a context's name or folder")] = "home"
+    audio: Audio = Audio()
+    listen: Listen = Listen()
+    recognize: Recognize = Recognize()
+    speak: Speak = Speak()
+    paths: Paths = Paths()
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: its dotted name, the annotated type that msgspec checks it against, and its default."""
+
+    name: str
+    type: Any
+    default: Any
+
+    @property
+    def description(self) -> str:
+        """What it means."""
+        metas = [meta for meta in getattr(self.type, "__metadata__", ()) if isinstance(meta, Meta) and meta.description]
+        return str(metas[0].description) if metas else ""
+
+    @property
+    def allowed(self) -> str:
+        """What it may hold, in words: `always | push_to_talk`, `integer 1 to 8 or null`."""
+        return _in_words(self.type)
+
+
+class ConfigErrors(ConfigError):
+    """All that is wrong with a configuration, one line each."""
+
+    def __init__(self, errors: list[ConfigError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__(f"{len(errors)} things are wrong")
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+
+def keys(struct: type[Struct] = Config, prefix: str = "") -> Iterator[Key]:
+    """All keys, in the order of the tree."""
+    hints = get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        name = f"{prefix}{field.encode_name}"
+        if isinstance(field.type, type) and issubclass(field.type, Struct):
+            yield from keys(field.type, f"{name}.")
+            continue
+        default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+        yield Key(name, hints[field.name], default)
+
+
+KEYS: Mapping[str, Key] = {key.name: key for key in keys()}
+SECTIONS: Mapping[str, type[Struct]] = {
+    field.encode_name: field.type
+    for field in msgspec.structs.fields(Config)
+    if isinstance(field.type, type) and issubclass(field.type, Struct)
+}
+
+
+def unknown_key(name: str, where: str) -> ConfigError:
+    """The error for a key that does not exist, with the nearest one that does."""
+    section = name.partition(".")[0]
+    inside = [key for key in KEYS if key.startswith(f"{section}.")] if section in SECTIONS else []
+    close = difflib.get_close_matches(name, inside or [*KEYS, *SECTIONS], n=1, cutoff=0.5)
+    if not close:  # right key, wrong section
+        last = name.rpartition(".")[2]
+        close = [key for key in KEYS if key.rpartition(".")[2] == last]
+    remedy = f"did you mean {close[0]!r}?" if close else "`assistant config show` lists all keys"
+    return ConfigError(f"there is no key {name!r}", where=where, remedy=remedy)
+
+
+def checked(key: Key, value: Any, where: str, *, strict: bool) -> Any:
+    """`value` as the key's type. Raises ConfigError that says what the key may hold.
+
+    strict: False for text from the environment and flags, where "8" may be a number.
+    """
+    try:
+        return msgspec.convert(value, key.type, strict=strict)
+    except msgspec.ValidationError:
+        shown = "null" if value is None else repr(value)
+        raise ConfigError(f"{key.name} is {shown}", where=where, remedy=f"it must be {key.allowed}") from None
+
+
+def assemble(values: Mapping[str, Any]) -> Config:
+    """The tree from checked values by dotted key; keys left out keep their defaults."""
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        section, _, key = name.rpartition(".")
+        (nested.setdefault(section, {}) if section else nested)[key] = value
+    return msgspec.convert(nested, Config)
+
+
+def contradictions(config: Config, origins: Mapping[str, str]) -> list[ConfigError]:
+    """What each value may be but not together. `origins` says where each was set."""
+    ordered = ("listen.speculate_ms", "listen.endpoint_terminal_ms", "listen.endpoint_complete_ms", "listen.endpoint_ms")
+    errors = []
+    for shorter, longer in zip(ordered, ordered[1:], strict=False):
+        low, high = value_of(config, shorter), value_of(config, longer)
+        if low > high:
+            where = origins.get(longer, "default")
+            where = origins.get(shorter, "default") if where == "default" else where
+            errors.append(
+                ConfigError(
+                    f"{shorter} ({low}) is longer than {longer} ({high})",
+                    where=where,
+                    remedy="the surer the end of a sentence, the shorter the silence that ends it",
+                )
+            )
+    return errors
+
+
+def value_of(config: Config, name: str) -> Any:
+    """The value of a dotted key."""
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, f"{part}_" if part == "lambda" else part)
+    return value
+
+
+def _in_words(hint: Any) -> str:
+    """A type as a user would say it."""
+    if get_origin(hint) is Annotated:
+        inner, *metas = get_args(hint)
+        return _in_words(inner) + "".join(_bounds(meta) for meta in metas if isinstance(meta, Meta))
+    if get_origin(hint) is Literal:
+        return " | ".join(map(str, get_args(hint)))
+    if get_origin(hint) is list:
+        return f"a list of {_in_words(get_args(hint)[0])}"
+    if get_args(hint):
+        return " or ".join(_in_words(part) for part in get_args(hint))
+    return {int: "an integer", float: "a number", str: "text", bool: "true or false", type(None): "null"}[hint]
+
+
+def _bounds(meta: Meta) -> str:
+    """The limits of a number in words, "" where there are none."""
+    low = f" of {meta.ge} or more" if meta.ge is not None else f" above {meta.gt}" if meta.gt is not None else ""
+    high = f" up to {meta.le}" if meta.le is not None else ""
+    if meta.ge is not None and meta.le is not None:
+        return f" from {meta.ge} to {meta.le}"
+    return low + (f" and{high}" if low and high else high)

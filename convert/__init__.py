@@ -1,0 +1,1 @@
+"""The cloud side: makes, trains, shrinks and measures models for the device. The device never imports it."""

@@ -1,0 +1,1 @@
+"""Bundles that ship with the program, as importable package data."""
