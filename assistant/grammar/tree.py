@@ -182,6 +182,7 @@ class Context:
 
     hash: SHA-256 (hex) over all that the acceptor depends on (templates, rules, lists, spellings, weights), so that
     an edit of a reply does not recompile. Calibrated thresholds are not in it.
+    notes: what the loader left out, where and why (a sentence that no value of its lists fits), for the linter.
     """
 
     name: str
@@ -193,6 +194,7 @@ class Context:
     actions: Mapping[str, Action]
     settings: Settings
     hash: str
+    notes: tuple[tuple[Place, str], ...] = ()
 
     @property
     def intents(self) -> tuple[str, ...]:

@@ -1,0 +1,161 @@
+"""Contexts found by path or name and loaded: all files of the folder read, checked, and joined into one immutable tree.
+
+    CONTEXT/ ─┬─ sentences/*.yaml   what can be said (hassil's syntax, Home Assistant's layout)
+              ├─ responses/*.yaml   what is answered
+              ├─ actions.yaml       what is done
+              ├─ context.yaml       name, language, how to hear it
+              └─ calibration.json   fitted thresholds
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+import assistant
+from assistant.errors import ContextError
+from assistant.grammar.places import ContextFaults, Faults, did_you_mean, read_yaml
+from assistant.grammar.resolve import Resolved, resolve
+from assistant.grammar.responses import read_responses
+from assistant.grammar.schema import ActionSpec, read
+from assistant.grammar.sentences import SENTENCES_FOLDER, read_sentences
+from assistant.grammar.settings import read_settings
+from assistant.grammar.tree import (
+    Action,
+    Choice,
+    Context,
+    ListRef,
+    Node,
+    NumberList,
+    RuleRef,
+    Sequence,
+    Settings,
+    SlotList,
+    Text,
+    TextList,
+)
+
+ACTIONS_FILE = "actions.yaml"
+
+_SHIPPED = Path(assistant.__file__).parent / "contexts"
+
+
+def load_context(path_or_name: str | os.PathLike[str]) -> Context:
+    """Load a context from its folder, or by the name of a context of the user or of this package.
+
+    Raises ContextError when there is no such context, and ContextFaults (a ContextError) with every fault in its files.
+    """
+    folder = find_context(path_or_name)
+    faults = Faults()
+    header = read_settings(folder, faults)
+    source = read_sentences(folder, header, faults)
+    responses = read_responses(folder, faults)
+    actions = _read_actions(folder, faults)
+    resolved = resolve(source, faults)
+    if faults:
+        raise ContextFaults(_shown(folder), faults)
+    if not resolved.templates:
+        raise ContextError("nothing can be said in it", where=_shown(folder), remedy="add an intent with sentences")
+    return Context(
+        name=header.name or folder.resolve().name,
+        folder=str(folder),
+        templates=tuple(resolved.templates),
+        rules=MappingProxyType(resolved.rules),
+        lists=MappingProxyType(resolved.lists),
+        responses=responses,
+        actions=actions,
+        settings=header.settings,
+        hash=_hash(resolved, header.settings),
+        notes=tuple(resolved.notes),
+    )
+
+
+def find_context(path_or_name: str | os.PathLike[str]) -> Path:
+    """Return the folder of a context given by path or by name. Raises ContextError."""
+    given = os.fspath(path_or_name)
+    path = Path(given).expanduser()
+    if (path / SENTENCES_FOLDER).is_dir():
+        return path
+    if os.sep not in given:
+        for folder in _search_path():
+            if (folder / given / SENTENCES_FOLDER).is_dir():
+                return folder / given
+    if path.is_dir():
+        raise ContextError(f"has no folder {SENTENCES_FOLDER}/", where=given, remedy="see `assistant context new`")
+    names = context_names()
+    known = did_you_mean(given, names) or f" (known: {', '.join(names)})"
+    raise ContextError(f"no context '{given}'{known}", remedy="give a folder or one of these names")
+
+
+def context_names() -> tuple[str, ...]:
+    """Names by which contexts can be loaded: the user's, then those of this package."""
+    names: dict[str, None] = {}
+    for folder in _search_path():
+        if folder.is_dir():
+            found = sorted(entry.name for entry in folder.iterdir() if (entry / SENTENCES_FOLDER).is_dir())
+            names.update(dict.fromkeys(found))
+    return tuple(names)
+
+
+def _search_path() -> tuple[Path, ...]:
+    data_home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data_home).expanduser() / "assistant" / "contexts", _SHIPPED
+
+
+def _shown(folder: Path) -> str:
+    """A folder as messages show it: relative to the current one where that is shorter."""
+    relative = os.path.relpath(folder)
+    return min(relative, str(folder), key=len)
+
+
+def _read_actions(folder: Path, faults: Faults) -> Mapping[str, Action]:
+    actions: dict[str, Action] = {}
+    path = folder / ACTIONS_FILE
+    located = read_yaml(path, ACTIONS_FILE, faults) if path.exists() else None
+    if located is not None and not isinstance(located.value, dict):
+        faults.add(located.place, f"{ACTIONS_FILE} must be a mapping from intents to actions")
+    elif located is not None:
+        for intent, item in located.value.items():
+            spec = read(item, ActionSpec, faults, f"the action of '{intent}'")
+            if spec is not None:
+                actions[intent] = Action(spec.skill, MappingProxyType(spec.parameters), spec.risk)
+    return MappingProxyType(actions)
+
+
+def _hash(resolved: Resolved, settings: Settings) -> str:
+    """SHA-256 over what the acceptor depends on, independent of places and of the order of names."""
+    content = {
+        "language": settings.language,
+        "spellings": {word: list(others) for word, others in settings.spellings.items()},
+        "templates": [[t.intent, _node(t.node), dict(t.slots), t.weight] for t in resolved.templates],
+        "rules": {name: _node(node) for name, node in resolved.rules.items()},
+        "lists": {name: _list(values) for name, values in resolved.lists.items()},
+    }
+    return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+
+
+def _list(values: SlotList) -> list[Any]:
+    if isinstance(values, TextList):
+        return ["text", [[_node(v.node), v.value, v.weight] for v in values.values]]
+    if isinstance(values, NumberList):
+        return ["number", values.start, values.stop, values.step, values.halves, values.multiplier]
+    return ["wildcard"]
+
+
+def _node(node: Node) -> Any:
+    if isinstance(node, Text):
+        return node.text
+    if isinstance(node, Sequence):
+        return [_node(item) for item in node.items]
+    if isinstance(node, Choice):
+        return {"choice": [_node(item) for item in node.items], "weights": list(node.weights)}
+    if isinstance(node, ListRef):
+        return {"list": node.list, "slot": node.slot}
+    assert isinstance(node, RuleRef)
+    return {"rule": node.rule}
