@@ -160,7 +160,7 @@ def _located(node: yaml.Node, file: str, faults: Faults, seen: set[int]) -> Loca
 
 def _scalar(node: yaml.ScalarNode) -> Any:
     text: str = node.value
-    if node.style is not None:
+    if node.style:  # None or "" for plain scalars, by parser
         return text
     if text in ("", "~", "null", "Null", "NULL"):
         return None
