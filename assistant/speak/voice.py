@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @runtime_checkable
 class Voice(Protocol):
-    """A text-to-speech engine with one voice. Conformance: `assistant.testing.check_voice`."""
+    """A text-to-speech engine with one voice."""
 
     @property
     def name(self) -> str:
