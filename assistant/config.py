@@ -72,7 +72,8 @@ class Recognize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     threads: Annotated[Threads, Meta(description="threads that recognition may use")] = 1
     beam: Annotated[int, Meta(ge=1, le=64, description="hypotheses kept at each step")] = 8
     prune: Annotated[
-        float, Meta(gt=0, description="nats below the best at which a hypothesis is given up; a context may set its own")
+        float,
+        Meta(gt=0, description="nats below the best at which a hypothesis is given up; a context may set its own"),
     ] = 7.0
     lambda_: Annotated[
         float,
@@ -199,7 +200,12 @@ def assemble(values: Mapping[str, Any]) -> Config:
 
 def contradictions(config: Config, origins: Mapping[str, str]) -> list[ConfigError]:
     """What each value may be but not together. `origins` says where each was set."""
-    ordered = ("listen.speculate_ms", "listen.endpoint_terminal_ms", "listen.endpoint_complete_ms", "listen.endpoint_ms")
+    ordered = (
+        "listen.speculate_ms",
+        "listen.endpoint_terminal_ms",
+        "listen.endpoint_complete_ms",
+        "listen.endpoint_ms",
+    )
     errors = []
     for shorter, longer in zip(ordered, ordered[1:], strict=False):
         low, high = value_of(config, shorter), value_of(config, longer)

@@ -145,7 +145,9 @@ def _from_mapping(node: yaml.Node, prefix: str, path: Path, errors: list[ConfigE
         if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
             return  # `audio:` with everything below it commented out
         what = prefix.rstrip(".") or "the file"
-        errors.append(ConfigError(f"{what} must hold `key: value` lines", where=where, remedy="see `assistant config edit`"))
+        errors.append(
+            ConfigError(f"{what} must hold `key: value` lines", where=where, remedy="see `assistant config edit`")
+        )
         return
     seen: set[str] = set()
     for key_node, value_node in node.value:

@@ -1,0 +1,50 @@
+"""What all tests share: the recordings, a clock to hold, and hypothesis without deadlines (timing never decides a test)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from assistant.testing import HeldClock, find_recordings
+from assistant.testing.recordings import DEFAULT, VARIABLE
+
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The repository's root."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real recordings; the test is skipped where they are not."""
+    found = find_recordings()
+    if found is None:
+        pytest.skip(f"no recordings: ${VARIABLE} names no folder and {DEFAULT} is absent")
+    return found
+
+
+@pytest.fixture(scope="session")
+def recordings(data: Path) -> Callable[[str], Path]:
+    """`recordings("barista")` is one set's folder; the test is skipped where it is not."""
+
+    def find(folder: str) -> Path:
+        if not (data / folder).is_dir():
+            pytest.skip(f"no recordings of {folder} in {data}")
+        return data / folder
+
+    return find
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    """A clock that stands still until the test moves it."""
+    return HeldClock()
