@@ -1,0 +1,269 @@
+"""A deterministic acceptor over tokens: which tokens may come next, and may the sentence end here?
+
+Subset construction over sets of (position, stack of return nodes) with the weight left over (Mohri, Finite-State
+Transducers in Language and Speech Processing, 1997: weighted determinisation), then merging of equal states from the
+end backwards. `LazyAcceptor` determinises what is visited and works at once; `Acceptor` is the whole, minimised, in
+arrays. Both answer the same three questions, so that the beam does not know which it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import ContextError
+from assistant.grammar.tokens import TokenNetwork
+
+MAX_STATES = 400_000
+"""Deterministic states beyond which a context is refused (about 1 GB while compiling)."""
+NOT_FINAL = -np.inf
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arcs:
+    """Ways out of one state.
+
+    tokens, to: int32, shape [arcs], sorted by token; weights: float32, shape [arcs], natural logs.
+    final: weight of ending here, -inf if not allowed. wildcard: state after any other token, -1 if none.
+    terminal: nothing but a full stop can follow.
+    """
+
+    tokens: NDArray[np.int32]
+    to: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    final: float
+    wildcard: int
+    terminal: bool
+
+
+class TokenAcceptor(Protocol):
+    """What the beam asks."""
+
+    @property
+    def start(self) -> int: ...
+
+    def arcs(self, state: int) -> Arcs:
+        """Ways out of `state`."""
+        ...
+
+
+_Item = tuple[int, int]
+
+
+class LazyAcceptor:
+    """Determinises a state when it is first asked for."""
+
+    start = 0
+
+    def __init__(self, network: TokenNetwork) -> None:
+        self._network = network
+        self._stacks: list[tuple[int, int]] = [(-1, -1)]
+        self._stack_index: dict[tuple[int, int], int] = {}
+        kernel = (((network.start, 0), 0.0),)
+        self._kernels: list[tuple[tuple[_Item, float], ...]] = [kernel]
+        self._states: dict[tuple[tuple[_Item, float], ...], int] = {kernel: 0}
+        self._arcs: dict[int, Arcs] = {}
+
+    def __len__(self) -> int:
+        return len(self._kernels)
+
+    def arcs(self, state: int) -> Arcs:
+        """Ways out of `state`, computed once."""
+        made = self._arcs.get(state)
+        if made is None:
+            made = self._arcs[state] = self._expand(state)
+        return made
+
+    def _expand(self, state: int) -> Arcs:
+        closure = self._closure(self._kernels[state])
+        reached: dict[int, dict[_Item, float]] = {}
+        free: dict[_Item, float] = {}
+        final = NOT_FINAL
+        for (number, stack), weight in closure.items():
+            position = self._network[number]
+            if position.final:
+                final = max(final, weight)
+            for token, targets in position.arcs.items():
+                into = reached.setdefault(token, {})
+                for to, more in targets:
+                    _keep(into, (to, stack), weight + more)
+            if position.wildcard >= 0:
+                _keep(free, (position.wildcard, stack), weight)
+        for into in reached.values():
+            for item, weight in free.items():
+                _keep(into, item, weight)
+        tokens = sorted(reached)
+        moves = [self._state(reached[token]) for token in tokens]
+        wildcard, _ = self._state(free) if free else (-1, 0.0)
+        terminal = final > NOT_FINAL and not free and all(t in self._network.marks for t in tokens)
+        return Arcs(
+            np.array(tokens, np.int32),
+            np.array([to for to, _ in moves], np.int32),
+            np.array([weight for _, weight in moves], np.float32),
+            final,
+            wildcard,
+            terminal,
+        )
+
+    def _closure(self, kernel: tuple[tuple[_Item, float], ...]) -> dict[_Item, float]:
+        """All items reachable without a token, each with its best weight."""
+        best: dict[_Item, float] = {}
+        todo = list(kernel)
+        network = self._network
+        while todo:
+            item, weight = todo.pop()
+            if item in best and best[item] >= weight:
+                continue
+            best[item] = weight
+            number, stack = item
+            position = network[number]
+            for to, more in position.skips:
+                todo.append(((to, stack), weight + more))
+            for entry, after in position.calls:
+                todo.append(((entry, self._push(after, stack)), weight))
+            if position.returns is not None and stack:
+                after, below = self._stacks[stack]
+                todo.append(((network.at(after, position.returns), below), weight))
+        return best
+
+    def _push(self, after: int, below: int) -> int:
+        key = (after, below)
+        if key not in self._stack_index:
+            self._stack_index[key] = len(self._stacks)
+            self._stacks.append(key)
+        return self._stack_index[key]
+
+    def _state(self, items: dict[_Item, float]) -> tuple[int, float]:
+        """The state with these items, and the weight that moves onto the arc."""
+        best = max(items.values())
+        kernel = tuple(sorted((item, round(weight - best, 4)) for item, weight in items.items()))
+        state = self._states.get(kernel)
+        if state is None:
+            state = self._states[kernel] = len(self._kernels)
+            if state >= MAX_STATES:
+                raise ContextError(
+                    f"the acceptor grows beyond {MAX_STATES:,} states",
+                    where=self._network.network.context.name,
+                    remedy="see `assistant context stats` for the rule that causes it, and split or shorten it",
+                )
+            self._kernels.append(kernel)
+        return state, best
+
+
+def _keep(into: dict[_Item, float], item: _Item, weight: float) -> None:
+    if into.get(item, NOT_FINAL) < weight:
+        into[item] = weight
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Acceptor:
+    """The whole minimised automaton in compressed rows; state 0 is the start.
+
+    offsets: int32 [states + 1]; tokens, to: int32 [arcs]; weights: float32 [arcs]; final: float32 [states];
+    wildcard: int32 [states]; terminal: bool [states].
+    """
+
+    offsets: NDArray[np.int32]
+    tokens: NDArray[np.int32]
+    to: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    final: NDArray[np.float32]
+    wildcard: NDArray[np.int32]
+    terminal: NDArray[np.bool_]
+    start: int = 0
+
+    def __len__(self) -> int:
+        return len(self.final)
+
+    def arcs(self, state: int) -> Arcs:
+        """Ways out of `state`: views, nothing is copied."""
+        rows = slice(self.offsets[state], self.offsets[state + 1])
+        return Arcs(
+            self.tokens[rows],
+            self.to[rows],
+            self.weights[rows],
+            float(self.final[state]),
+            int(self.wildcard[state]),
+            bool(self.terminal[state]),
+        )
+
+
+def compile_acceptor(network: TokenNetwork) -> Acceptor:
+    """Determinise all of `network` and merge equal states. Raises ContextError when it grows beyond MAX_STATES."""
+    lazy = LazyAcceptor(network)
+    rows: list[Arcs] = []
+    while len(rows) < len(lazy):
+        rows.append(lazy.arcs(len(rows)))
+    classes = _merge(rows)
+    order: dict[int, int] = {classes[0]: 0}
+    kept: list[Arcs] = [rows[0]]
+    for state, row in enumerate(rows):
+        if classes[state] not in order:
+            order[classes[state]] = len(order)
+            kept.append(row)
+    number = np.array([order[c] for c in classes], np.int32)
+    return _pack(kept, number)
+
+
+def _merge(rows: list[Arcs]) -> list[int]:
+    """Class of each state: equal final weight and equal ways on into equal classes. States in a loop stay apart."""
+    classes = [-1] * len(rows)
+    signatures: dict[object, int] = {}
+    fresh = 0
+    for state, row in enumerate(rows):
+        if row.wildcard >= 0:
+            classes[state] = fresh
+            fresh += 1
+    for state in _backwards(rows):
+        if classes[state] >= 0:
+            continue
+        row = rows[state]
+        signature = (
+            row.final,
+            row.tokens.tobytes(),
+            row.weights.tobytes(),
+            tuple(classes[to] for to in row.to.tolist()),
+        )
+        if signature not in signatures:
+            signatures[signature] = fresh
+            fresh += 1
+        classes[state] = signatures[signature]
+    return classes
+
+
+def _backwards(rows: list[Arcs]) -> list[int]:
+    """Post-order from the start; loops go only through wildcard states, which need no order."""
+    seen = bytearray(len(rows))
+    order: list[int] = []
+    todo: list[tuple[int, bool]] = [(0, False)]
+    while todo:
+        state, done = todo.pop()
+        if done:
+            order.append(state)
+            continue
+        if seen[state]:
+            continue
+        seen[state] = 1
+        todo.append((state, True))
+        following = rows[state].to.tolist()
+        if rows[state].wildcard >= 0:
+            following.append(rows[state].wildcard)
+        todo.extend((to, False) for to in following if not seen[to])
+    return order
+
+
+def _pack(kept: list[Arcs], number: NDArray[np.int32]) -> Acceptor:
+    offsets = np.zeros(len(kept) + 1, np.int32)
+    offsets[1:] = np.cumsum([len(row.tokens) for row in kept])
+    return Acceptor(
+        offsets,
+        np.concatenate([row.tokens for row in kept]),
+        number[np.concatenate([row.to for row in kept])],
+        np.concatenate([row.weights for row in kept]),
+        np.array([row.final for row in kept], np.float32),
+        np.array([number[row.wildcard] if row.wildcard >= 0 else -1 for row in kept], np.int32),
+        np.array([row.terminal for row in kept], np.bool_),
+    )

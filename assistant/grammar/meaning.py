@@ -1,0 +1,142 @@
+"""What a token sequence means: the paths that it can take through the network, with their slots.
+
+A sequence that the acceptor allows has at least one meaning; two intents that accept the same words give two. Sequences
+of one n-best list share their prefixes, so the parser keeps what it knows of each prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from assistant.grammar.tokens import TokenNetwork
+from assistant.grammar.tree import Wildcard
+
+_Slots = tuple[tuple[str, Any], ...]
+_Stack = tuple["_Frame", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """intent and canonical slots; weight: natural log of the wording's weight; template: index in the context."""
+
+    intent: str
+    slots: Mapping[str, Any]
+    weight: float
+    template: int
+
+    @property
+    def key(self) -> tuple[str, _Slots]:
+        """Equal for equal meanings, however they were worded."""
+        return self.intent, tuple(sorted(self.slots.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """An open list: the node to return to, its slot, whether it is a wildcard, and where its words began."""
+
+    after: int
+    slot: str
+    wildcard: bool
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    position: int
+    stack: _Stack
+    slots: _Slots
+
+
+class MeaningParser:
+    """Parses sequences over one token network; `decode` turns tokens of a wildcard into text."""
+
+    def __init__(self, network: TokenNetwork, decode: Any) -> None:
+        self._network = network
+        self._decode = decode
+        self._context = network.network.context
+        self._nodes = network.network.nodes
+        self._known: dict[tuple[int, ...], dict[_Path, float]] = {}
+
+    def parse(self, tokens: tuple[int, ...]) -> list[Meaning]:
+        """All meanings of `tokens` (without the end token), best weight first; empty if not in the language."""
+        ends: dict[tuple[str, _Slots], Meaning] = {}
+        for path, weight in self._paths(tokens).items():
+            template_index = self._template(path)
+            if template_index is None:
+                continue
+            template = self._context.templates[template_index]
+            slots = {**template.slots, **dict(path.slots)}
+            meaning = Meaning(template.intent, slots, weight, template_index)
+            if meaning.key not in ends or ends[meaning.key].weight < weight:
+                ends[meaning.key] = meaning
+        return sorted(ends.values(), key=lambda meaning: -meaning.weight)
+
+    def forget(self) -> None:
+        """Drop what is known of prefixes (call between utterances)."""
+        self._known.clear()
+
+    def _template(self, path: _Path) -> int | None:
+        node = self._network[path.position].node
+        return None if path.stack or node < 0 else self._nodes[node].template
+
+    def _paths(self, tokens: tuple[int, ...]) -> dict[_Path, float]:
+        if tokens in self._known:
+            return self._known[tokens]
+        if not tokens:
+            paths = self._closure({_Path(self._network.start, (), ()): 0.0}, tokens)
+        else:
+            paths = self._closure(dict(self._advance(self._paths(tokens[:-1]), tokens[-1])), tokens)
+        self._known[tokens] = paths
+        return paths
+
+    def _advance(self, paths: dict[_Path, float], token: int) -> Iterator[tuple[_Path, float]]:
+        best: dict[_Path, float] = {}
+        for path, weight in paths.items():
+            position = self._network[path.position]
+            slots = path.slots + self._ended(path, position.node)
+            for to, more in position.arcs.get(token, ()):
+                moved = path if to == self._network.closed else _Path(to, path.stack, slots)
+                best[moved] = max(best.get(moved, -1e9), weight + more)
+            if position.wildcard >= 0:
+                moved = _Path(position.wildcard, path.stack, path.slots)
+                best[moved] = max(best.get(moved, -1e9), weight)
+        yield from best.items()
+
+    def _closure(self, paths: dict[_Path, float], tokens: tuple[int, ...]) -> dict[_Path, float]:
+        best: dict[_Path, float] = {}
+        todo = list(paths.items())
+        network = self._network
+        while todo:
+            path, weight = todo.pop()
+            if best.get(path, -1e9) >= weight:
+                continue
+            best[path] = weight
+            position = network[path.position]
+            for to, more in position.skips:
+                todo.append((_Path(to, path.stack, path.slots), weight + more))
+            if position.calls:
+                for call, (entry, after) in zip(self._nodes[position.node].calls, position.calls, strict=True):
+                    free = isinstance(self._context.lists[call.list], Wildcard)
+                    frame = _Frame(after, call.slot, free, len(tokens))
+                    todo.append((_Path(entry, (*path.stack, frame), path.slots), weight))
+            if position.returns is not None and path.stack:
+                todo.append((self._return(path, position.returns, tokens), weight))
+        return best
+
+    def _return(self, path: _Path, mode: int, tokens: tuple[int, ...]) -> _Path:
+        frame = path.stack[-1]
+        to = self._network.at(frame.after, mode)
+        if frame.wildcard:
+            ended: _Slots = ((frame.slot, self._decode(tokens[frame.since :])),)
+        else:
+            ended = self._ended(path, self._network[path.position].node)
+        return _Path(to, path.stack[:-1], path.slots + ended)
+
+    def _ended(self, path: _Path, node: int) -> _Slots:
+        """The slot that is filled when `path` leaves a list's end at `node` (also by a comma or hyphen)."""
+        if node < 0 or not path.stack or self._nodes[node].value is None:
+            return ()
+        value = self._nodes[node].value
+        return ((path.stack[-1].slot, value[0]),) if value else ()

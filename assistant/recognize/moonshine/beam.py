@@ -1,0 +1,205 @@
+"""Beam search under a grammar with the internal language model subtracted.
+
+`S(y) = sum over tokens and the end of [log p(y_t | y_<t, sound) - lambda * ILM(y_t | state)] + log weight(y)`.
+Finished sentences take no place in the beam. All rows of a beam are one batch on one encoded sound. The search can be
+stopped between steps: what has finished by then is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.recognize.moonshine.columns import log_sum_exp
+from assistant.recognize.moonshine.model import Encoded, Model
+from assistant.recognize.moonshine.space import Space, Ways
+from assistant.recognize.moonshine.tokenizer import END, START
+
+MAX_STEPS = 64
+FREE_CHOICES = 6
+"""Tokens tried in a wildcard at each step, beside the known words that may end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeamOptions:
+    """width: rows kept; prune: nats below the step's best at which a candidate is cut; lambda_: weight of the ILM.
+
+    late: nats below the best finished sentence at which a row is given up.
+    """
+
+    width: int = 8
+    prune: float = 7.0
+    lambda_: float = 0.4
+    late: float = 14.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sentence:
+    """A finished token sequence, best wording or not.
+
+    tokens: int32 [n] with the end token; log_p, ilm: float32 [n]; attention: float32 [n, frames]; score: nats.
+    weight: natural log of the grammar's weight. terminal: nothing longer begins with it.
+    """
+
+    tokens: NDArray[np.int32]
+    log_p: NDArray[np.float32]
+    ilm: NDArray[np.float32]
+    attention: NDArray[np.float32]
+    score: float
+    weight: float
+    terminal: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layer:
+    """The beam after one step: each row's parent row, token and its scores; attention of the step that it fed."""
+
+    parent: NDArray[np.int64]
+    token: NDArray[np.int64]
+    log_p: NDArray[np.float32]
+    ilm: NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _End:
+    layer: int
+    row: int
+    log_p: float
+    ilm: float
+    score: float
+    weight: float
+    terminal: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchResult:
+    """sentences: finished ones, best first; stopped: the search was cut short; steps, rows: work done."""
+
+    sentences: tuple[Sentence, ...]
+    stopped: bool
+    steps: int
+    rows: int
+
+
+class Beam:
+    """One search over one sound."""
+
+    def __init__(self, model: Model, space: Space, options: BeamOptions) -> None:
+        self._model, self._space, self._options = model, space, options
+        self._layers: list[_Layer] = []
+        self._attention: list[NDArray[np.float32]] = []
+        self._ends: list[_End] = []
+        self._work = 0
+
+    def search(self, sound: Encoded, stop: Callable[[], bool] = lambda: False, keep: int = 12) -> SearchResult:
+        """Decode `sound`; `stop` is asked before each step. `keep` best sentences are returned."""
+        states = np.array([self._space.start], np.int32)
+        scores, weights = np.zeros(1, np.float32), np.zeros(1, np.float32)
+        tokens, parents = np.array([START], np.int64), np.zeros(1, np.int64)
+        past = self._model.begin()
+        stopped = False
+        for at in range(MAX_STEPS):
+            if stop():
+                stopped = True
+                break
+            step = self._model.step(sound, tokens, parents, at, past)
+            past = step.past
+            self._attention.append(step.attention)
+            self._work += len(tokens)
+            ways = self._space.ways(states, tokens, parents, at)
+            logits = ways.columns.extend(step)
+            ways, log_p = _with_free(ways, logits, self._options)
+            chosen = self._advance(ways, log_p, logits, scores, weights)
+            if not len(chosen[0]):
+                break
+            states, scores, weights, tokens, parents = chosen
+        return SearchResult(self._finished(keep), stopped, len(self._attention), self._work)
+
+    def _advance(
+        self, ways: Ways, log_p: NDArray[np.float32], logits: NDArray[np.float32],
+        scores: NDArray[np.float32], weights: NDArray[np.float32],
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+        """Note the sentences that end here and choose the rows of the next beam."""
+        o = self._options
+        self._end(ways, logits, scores, weights)
+        total = scores[ways.row] + log_p - o.lambda_ * ways.ilm + ways.weight
+        best = total.max(initial=-np.inf)
+        done = max((end.score for end in self._ends), default=-np.inf)
+        alive = np.flatnonzero(total >= max(best - o.prune, done - o.late))
+        if len(alive) > o.width:
+            alive = alive[np.argpartition(-total[alive], o.width)[: o.width]]
+        alive = alive[np.argsort(-total[alive], kind="stable")]
+        parents, tokens = ways.row[alive].astype(np.int64), ways.token[alive].astype(np.int64)
+        self._layers.append(_Layer(parents, tokens, log_p[alive], ways.ilm[alive]))
+        return ways.to[alive], total[alive], weights[ways.row[alive]] + ways.weight[alive], tokens, parents
+
+    def _end(
+        self, ways: Ways, logits: NDArray[np.float32], scores: NDArray[np.float32], weights: NDArray[np.float32]
+    ) -> None:
+        if not len(ways.end_row):
+            return
+        rows = ways.end_row
+        log_p = logits[rows, ways.columns.end] - log_sum_exp(logits[rows])
+        score = scores[rows] + log_p - self._options.lambda_ * ways.end_ilm + ways.end_weight
+        for i, row in enumerate(rows.tolist()):
+            self._ends.append(
+                _End(
+                    len(self._layers), row, float(log_p[i]), float(ways.end_ilm[i]), float(score[i]),
+                    float(weights[row] + ways.end_weight[i]), bool(ways.terminal[i]),
+                )  # fmt: skip
+            )
+
+    def _finished(self, keep: int) -> tuple[Sentence, ...]:
+        ends = sorted(self._ends, key=lambda end: -end.score)[:keep]
+        return tuple(self._trace(end) for end in ends)
+
+    def _trace(self, end: _End) -> Sentence:
+        """Follow the parents back from `end`."""
+        tokens, log_p, ilm = [END], [end.log_p], [end.ilm]
+        attention = [self._attention[end.layer][end.row]]
+        row = end.row
+        for index in range(end.layer - 1, -1, -1):
+            layer = self._layers[index]
+            tokens.append(int(layer.token[row]))
+            log_p.append(float(layer.log_p[row]))
+            ilm.append(float(layer.ilm[row]))
+            row = int(layer.parent[row])
+            attention.append(self._attention[index][row])
+        return Sentence(
+            np.array(tokens[::-1], np.int32), np.array(log_p[::-1], np.float32), np.array(ilm[::-1], np.float32),
+            np.array(attention[::-1], np.float32), end.score, end.weight, end.terminal,
+        )  # fmt: skip
+
+
+def _with_free(ways: Ways, logits: NDArray[np.float32], options: BeamOptions) -> tuple[Ways, NDArray[np.float32]]:
+    """Log-probabilities of all ways; rows in a wildcard get their likeliest free tokens as further ways."""
+    norm = log_sum_exp(logits)
+    log_p = logits[ways.row, ways.column] - norm[ways.row]
+    if not ways.free:
+        return ways, log_p
+    rows, tokens, to, ilm, more = [], [], [], [], []
+    for row, state, expected in ways.free:
+        known = set(ways.token[ways.row == row].tolist())
+        allowed = np.flatnonzero(ways.columns.free >= 0)
+        gain = logits[row, allowed] - options.lambda_ * expected[allowed]
+        for column in allowed[np.argsort(-gain)[:FREE_CHOICES]].tolist():
+            token = int(ways.columns.free[column])
+            if token not in known:
+                rows.append(row)
+                tokens.append(token)
+                to.append(state)
+                ilm.append(float(expected[column]))
+                more.append(float(logits[row, column] - norm[row]))
+    joined = Ways(
+        np.concatenate([ways.row, np.array(rows, np.int32)]),
+        np.concatenate([ways.token, np.array(tokens, np.int32)]),
+        np.concatenate([ways.to, np.array(to, np.int32)]),
+        ways.column,
+        np.concatenate([ways.ilm, np.array(ilm, np.float32)]),
+        np.concatenate([ways.weight, np.zeros(len(rows), np.float32)]),
+        ways.end_row, ways.end_ilm, ways.end_weight, ways.terminal, [], ways.columns,
+    )  # fmt: skip
+    return joined, np.concatenate([log_p, np.array(more, np.float32)])
