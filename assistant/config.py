@@ -9,6 +9,7 @@ Every value comes from the last layer that sets it; `assistant.layers` reads the
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -207,7 +208,7 @@ def contradictions(config: Config, origins: Mapping[str, str]) -> list[ConfigErr
         "listen.endpoint_ms",
     )
     errors = []
-    for shorter, longer in zip(ordered, ordered[1:], strict=False):
+    for shorter, longer in itertools.pairwise(ordered):
         low, high = value_of(config, shorter), value_of(config, longer)
         if low > high:
             where = origins.get(longer, "default")

@@ -53,15 +53,15 @@ def folders(settings: PathSettings | None = None, environment: Mapping[str, str]
     cache = _service(environment, "CACHE_DIRECTORY") or _xdg(environment, "XDG_CACHE_HOME", ".cache")
     state = service_state or _xdg(environment, "XDG_STATE_HOME", ".local/state")
     return Folders(
-        data=_configured(settings and settings.data) or data,
-        cache=_configured(settings and settings.cache) or cache,
-        state=_configured(settings and settings.state) or state,
+        data=_configured(settings.data if settings else None) or data,
+        cache=_configured(settings.cache if settings else None) or cache,
+        state=_configured(settings.state if settings else None) or state,
         runtime=_service(environment, "RUNTIME_DIRECTORY") or _runtime(environment),
     )
 
 
 def usable_cache(preferred: Path) -> Path:
-    """`preferred`, made if need be; where it cannot be written, a folder of this user's in the temporary one, with a warning."""
+    """`preferred`, made if need be; where it cannot be written, a temporary folder of this user's, with a warning."""
     try:
         preferred.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=preferred):

@@ -1,4 +1,4 @@
-"""What all tests share: the recordings, a clock to hold, and hypothesis without deadlines (timing never decides a test)."""
+"""What all tests share: recordings, a clock to hold, hypothesis without deadlines (timing never decides a test)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.config import KEYS, SECTIONS, Config, ConfigErrors, value_of
+from assistant.config import KEYS, SECTIONS, Config, ConfigErrors, checked, value_of
 from assistant.errors import ConfigError
 from assistant.layers import Loaded, load, template
 
@@ -38,7 +38,7 @@ class Machine:
 
     def faults(self, *settings: str, **environment: str) -> list[str]:
         with pytest.raises(ConfigErrors) as caught:
-            self.load(*settings, **environment)
+            self.load(*settings, flags=None, **environment)
         return str(caught.value).splitlines()
 
 
@@ -169,16 +169,20 @@ def test_text_from_outside_becomes_the_keys_type(machine: Machine) -> None:
     assert machine.load("audio.device=12").config.audio.device == "12"
 
 
-@given(st.dictionaries(st.sampled_from(sorted(KEYS)), st.text(st.characters(codec="utf-8"), max_size=12)))
-def test_whatever_is_set_either_loads_as_a_valid_value_or_is_refused_by_name(values: dict[str, str]) -> None:
-    settings = [f"{name}={value}" for name, value in values.items()]
+@given(st.sampled_from(sorted(KEYS)), st.text(st.characters(codec="utf-8"), max_size=12))
+def test_whatever_a_key_is_set_to_is_loaded_as_a_valid_value_or_refused_by_name(name: str, value: str) -> None:
+    nowhere = Path("/nonexistent")
     try:
-        loaded = load(settings=settings, environment={"HOME": "/nonexistent"}, system_folder=Path("/nonexistent"))
+        loaded = load(settings=[f"{name}={value}"], environment={"HOME": "/nonexistent"}, system_folder=nowhere)
     except ConfigErrors as errors:
-        assert all(error.where for error in errors.errors)
-        assert all(error.remedy for error in errors.errors)
+        outcome = [error.where == f"--set {name}={value}" and name in error.what for error in errors.errors]
     else:
-        assert {name for name, origin in loaded.origins.items() if origin != "default"} == set(values)
+        set_by_flag = [key for key, origin in loaded.origins.items() if origin != "default"]
+        outcome = [
+            set_by_flag == [name],
+            checked(KEYS[name], value_of(loaded.config, name), "", strict=True) == value_of(loaded.config, name),
+        ]
+    assert all(outcome)
 
 
 def test_the_template_changes_nothing_and_uncommented_it_is_the_defaults(machine: Machine) -> None:

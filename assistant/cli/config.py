@@ -13,7 +13,7 @@ from typing import Any
 
 from assistant.cli.output import add_json_option, plain, print_json, styled, table
 from assistant.cli.settings import load_settings
-from assistant.config import KEYS, value_of
+from assistant.config import KEYS, ConfigErrors, value_of
 from assistant.errors import StorageError, UsageError
 from assistant.layers import Loaded, load, template, user_file
 
@@ -67,14 +67,22 @@ def _show(args: argparse.Namespace) -> None:
     print(table(head, rows) if args.origin else table(head[:2], [row[:2] for row in rows]))
 
 
-def _check(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace) -> int:
     args.config_file = args.file or args.config_file
-    loaded = load_settings(args)
+    try:
+        loaded = load_settings(args)
+    except ConfigErrors as errors:
+        if not args.json:
+            raise
+        faults = [{"what": error.what, "where": error.where, "remedy": error.remedy} for error in errors.errors]
+        print_json({"ok": False, "errors": faults})
+        return errors.exit_code
     if args.json:
         print_json({"ok": True, "files": loaded.files})
-        return
+        return 0
     read = ", ".join(map(str, loaded.files)) or "no file, only defaults"
     print(f"{styled('ok', 'green')}: {read}")
+    return 0
 
 
 def _edit(args: argparse.Namespace) -> None:

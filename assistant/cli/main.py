@@ -63,16 +63,16 @@ def build_parser(verbs: Sequence[str]) -> CommandParser:
 
 
 def leaf_parsers(subparsers: argparse._SubParsersAction[CommandParser]) -> list[CommandParser]:
-    """All parsers that take no further verb, in order."""
+    """All parsers that take no further verb, in order (argparse has no public way to walk them)."""
     leaves: list[CommandParser] = []
     for parser in dict.fromkeys(subparsers.choices.values()):
-        nested = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001  argparse has no public way
+        nested = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
         leaves += [leaf for action in nested for leaf in leaf_parsers(action)] if nested else [parser]
     return leaves
 
 
 def add_common_options(parser: argparse.ArgumentParser, *, after_verb: bool) -> None:
-    """The options that every verb takes, before or after its name. What stands after it is added to what stands before."""
+    """The options that every verb takes, before or after its name; `--set` may stand on both sides."""
     group = parser.add_argument_group("common options")
     taken = parser._option_string_actions  # noqa: SLF001  argparse has no public way
     flags = ("--verbose",) if "-v" in taken else ("-v", "--verbose")

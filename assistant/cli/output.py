@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -36,23 +36,28 @@ def print_json_line(value: Any) -> None:
 
 def plain(value: Any) -> Any:
     """`value` as dicts, lists, strings, numbers, True, False and None."""
-    if value is None or isinstance(value, (str, bool, int, float)) and not isinstance(value, enum.Enum):
-        return value
     if isinstance(value, enum.Enum):
         return plain(value.value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if hasattr(value, "__struct_encode_fields__"):
-        names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
-        return {encoded: plain(getattr(value, name)) for name, encoded in names}
-    if hasattr(value, "tolist"):  # numpy's arrays and scalars, without importing numpy
-        return plain(value.tolist())
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
     if isinstance(value, Path):
         return str(value)
+    if hasattr(value, "tolist"):  # numpy's arrays and scalars, without importing numpy
+        return plain(value.tolist())
     if isinstance(value, (Sequence, set, frozenset)):
         return [plain(item) for item in value]
+    return {str(key): plain(item) for key, item in _items(value)}
+
+
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    """The names and values in a mapping, a dataclass or a msgspec struct (without importing msgspec)."""
+    if isinstance(value, Mapping):
+        return value.items()
+    if dataclasses.is_dataclass(value):
+        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    if hasattr(value, "__struct_encode_fields__"):
+        names = zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)
+        return [(encoded, getattr(value, name)) for encoded, name in names]
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 

@@ -1,7 +1,8 @@
 """The table of verbs: what `assistant --help` prints and which module to import for the one that was asked for.
 
-It imports nothing, so that help is there at once. Each module named here has a function `register(subparsers)` that adds
-the parsers of all its verbs, with `parser.set_defaults(run=function)`; `function(args)` returns the exit code or None.
+It imports nothing, so that help is there at once. Each module named here has a function `register(subparsers)` that
+adds the parsers of all its verbs, with `parser.set_defaults(run=function)`; `function(args)` returns the exit code or
+None for 0.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ EXAMPLES = (
 
 EXIT_CODES = (
     (0, "it worked"),
-    (1, "it did not, as the message says (for `config check`, `context lint` and tests: something was found)"),
+    (1, "it did not, as the message says; for checks and tests: something was found"),
     (2, "the command line makes no sense"),
     (3, "a sound file, text file or stream could not be read"),
     (4, "a context does not load, lint or compile"),

@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it, so that no test sleeps and no test depends on the machine's speed."""
+"""A clock that stands still until a test moves it: no test sleeps, none depends on the machine's speed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ class HeldClock:
             self._changed.notify_all()
 
     def advance_to_next(self) -> float:
-        """Jump to the nearest deadline of a waiting thread; returns the seconds that passed. Raises RuntimeError if none waits."""
+        """Jump to the nearest deadline of a waiting thread; returns the seconds that passed.
+
+        Raises RuntimeError if no thread waits.
+        """
         with self._changed:
             if not self._deadlines:
                 raise RuntimeError("no thread is waiting on this clock")

@@ -1,6 +1,6 @@
 """Whether a plug-in keeps its protocol: signatures first, then behaviour, everything that is wrong at once.
 
-`isinstance` on a protocol only compares names; a wrong signature or an unsorted n-best passes it and fails in the kitchen.
+`isinstance` on a protocol only compares names; a wrong signature or an unsorted n-best passes it and fails later.
 """
 
 from __future__ import annotations

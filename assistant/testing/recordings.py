@@ -12,7 +12,7 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def find_recordings(folder: str = "") -> Path | None:
-    """The recordings' folder ($ASSISTANT_DATA, else ../shared/data beside the repository) or one below it; None if absent."""
+    """The recordings' folder ($ASSISTANT_DATA, else ../shared/data) or one below it; None where it is absent."""
     root = Path(os.environ.get(VARIABLE) or _REPOSITORY / DEFAULT)
     path = root / folder
     return path.resolve() if path.is_dir() else None

@@ -1,0 +1,64 @@
+"""The pages under docs/ keep up with the program: what is generated is current, what is named exists."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from assistant.cli.main import build_parser, leaf_parsers
+from assistant.cli.reference import pages
+from assistant.cli.verbs import VERBS
+from assistant.config import KEYS, SECTIONS
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
+
+
+def test_generated_pages_are_current() -> None:
+    stale = [name for name, text in pages().items() if (ROOT / "docs" / name).read_text(encoding="utf-8") != text]
+    assert not stale, f"run `make docs`: {', '.join(stale)}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    inside = [target for target in targets if "://" not in target and not target.startswith("mailto:")]
+    assert [target for target in inside if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_in_the_pages_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"(?:^|`|\$ )assistant ([a-z][a-z-]*)", text, flags=re.MULTILINE)
+    assert [verb for verb in named if verb not in {*VERBS, "help"}] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_make_targets_and_configuration_keys_in_the_pages_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert set(re.findall(r"(?:`|^    |^)make ([a-z-]+)", text, flags=re.MULTILINE)) <= targets
+    keys = set(re.findall(rf"`((?:{'|'.join(SECTIONS)})\.[a-z_]+)`", text))
+    assert keys - set(KEYS) - set(files_of_the_package()) == set()
+
+
+def files_of_the_package() -> list[str]:
+    """`config.py` and the like, which read as keys."""
+    return [f"{path.stem}.{path.suffix[1:]}" for path in (ROOT / "assistant").rglob("*.*")]
+
+
+def test_every_option_is_explained() -> None:
+    from assistant.cli.main import leaf_parsers
+
+    parser = build_parser(list(VERBS))
+    (verbs,) = [action for action in parser._actions if action.dest == "verb"]
+    unexplained = [
+        f"{leaf.prog} {'/'.join(action.option_strings) or action.dest}"
+        for leaf in leaf_parsers(verbs)
+        for action in leaf._actions
+        if not action.help
+    ]
+    assert unexplained == []
