@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.listen.vad import VOICED_PROBABILITY, VoiceActivity
+from assistant.listen.activity import ActivitySettings, speech_extent
+from assistant.listen.vad import VoiceActivity
 from assistant.types import FRAME_SAMPLES, SAMPLE_RATE_HZ, AudioFrame, EndReason, Utterance, frozen_array
 
+DEFAULT_ACTIVITY = ActivitySettings()
 
-def cut_clip(pcm: NDArray[np.int16], vad: VoiceActivity) -> Utterance:
+
+def cut_clip(pcm: NDArray[np.int16], vad: VoiceActivity, settings: ActivitySettings = DEFAULT_ACTIVITY) -> Utterance:
     """Make one utterance of a recording, its speech reaching from the first voiced frame to the last.
 
     pcm: int16, shape [samples] at 16 kHz; copied.
@@ -17,7 +20,7 @@ def cut_clip(pcm: NDArray[np.int16], vad: VoiceActivity) -> Utterance:
     """
     pcm = np.array(pcm, dtype=np.int16)
     voice = voice_probabilities(pcm, vad)
-    start_s, end_s = voiced_extent_s(voice)
+    start_s, end_s = speech_extent(voice, settings)
     return Utterance(
         pcm=frozen_array(pcm),
         at=0.0,
@@ -41,12 +44,3 @@ def voice_probabilities(pcm: NDArray[np.int16], vad: VoiceActivity) -> NDArray[n
         for n, frame in enumerate(frames + tail)
     ]
     return np.array(heard[vad.delay_frames :], dtype=np.float32)
-
-
-def voiced_extent_s(voice: NDArray[np.float32]) -> tuple[float, float]:
-    """Start of the first and end of the last voiced frame, seconds; (0, 0) when none is voiced."""
-    voiced = np.flatnonzero(voice >= VOICED_PROBABILITY)
-    if not len(voiced):
-        return 0.0, 0.0
-    frame_s = FRAME_SAMPLES / SAMPLE_RATE_HZ
-    return float(voiced[0] * frame_s), float((voiced[-1] + 1) * frame_s)

@@ -1,7 +1,7 @@
 """Voice activity: how probable it is that somebody speaks in a 20 ms frame.
 
-Two detectors behind one protocol. Silero is a recurrent net that holds up in noise; WebRTC's mixture model costs next to
-nothing but is fooled by a kitchen. `open_vad` chooses by name.
+Two detectors behind one protocol. Silero is a recurrent net that holds up in noise; WebRTC's mixture model costs next
+to nothing but is fooled by a kitchen. `open_vad` chooses by name.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from numpy.typing import NDArray
 
 from assistant.errors import ConfigError, ModelError
 from assistant.types import FRAME_SAMPLES, SAMPLE_RATE_HZ, AudioFrame
-
-VOICED_PROBABILITY = 0.5
-"""A frame at or above it counts as voiced, for every detector; trim points are the first and last such frame."""
 
 SILERO_WINDOW_SAMPLES = 512
 SILERO_CONTEXT_SAMPLES = 64
@@ -117,8 +114,8 @@ class Silero:
 class WebRtc:
     """WebRTC's voice activity detector, a few hundredths of a percent of a core; for boards where silero is too much.
 
-    It says yes or no; a yes gives 1, after the last yes the value falls linearly to 0 over the hangover, crossing
-    `VOICED_PROBABILITY` half-way.
+    It says yes or no; a yes gives 1, after the last yes the value falls linearly to 0 over the hangover, so that 0.5,
+    where other detectors are undecided, is half-way.
 
     mode: 0 to 3, aggressiveness.
     hangover_frames: length of that fall.
