@@ -1,10 +1,10 @@
 """Contexts found by path or name and loaded: all files of the folder read, checked, and joined into one immutable tree.
 
-    CONTEXT/ ─┬─ sentences/*.yaml   what can be said (hassil's syntax, Home Assistant's layout)
-              ├─ responses/*.yaml   what is answered
-              ├─ actions.yaml       what is done
-              ├─ context.yaml       name, language, how to hear it
-              └─ calibration.json   fitted thresholds
+CONTEXT/ ─┬─ sentences/*.yaml   what can be said (hassil's syntax, Home Assistant's layout)
+          ├─ responses/*.yaml   what is answered
+          ├─ actions.yaml       what is done
+          ├─ context.yaml       name, language, how to hear it
+          └─ calibration.json   fitted thresholds
 """
 
 from __future__ import annotations

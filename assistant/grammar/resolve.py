@@ -97,14 +97,14 @@ def _resolve_group(group: Group, label: str, source: Source, resolved: Resolved,
             condition = _describe(scope.requires, scope.excludes)
             resolved.notes.append((written.place, f"never matches: no value of its lists has {condition}"))
         elif _may_be_empty(node, resolved.rules):
-            faults.add(written.place, f"\"{written.source}\" can be said with no words at all", "make a word of it required")
+            faults.add(
+                written.place, f'"{written.source}" can be said with no words at all', "make a word of it required"
+            )
         else:
             if source.skip_words:
                 node = sequence((RuleRef(BEFORE), node, RuleRef(AFTER)))
             resolved.templates.append(
-                Template(
-                    group.intent, node, written.source, group.slots, group.weight, group.response, written.place
-                )
+                Template(group.intent, node, written.source, group.slots, group.weight, group.response, written.place)
             )
 
 
@@ -202,7 +202,9 @@ class _Scope:
             hint = did_you_mean(name, self.rules)
             if not hint and name in self.lists:
                 hint = f" (did you mean the list {{{name}}}?)"
-            self._faults.add(place, f"rule '{name}' is not defined{hint}", "" if hint else "define it under expansion_rules:")
+            self._faults.add(
+                place, f"rule '{name}' is not defined{hint}", "" if hint else "define it under expansion_rules:"
+            )
             return Text("…")
         if name in inside:
             chain = " → ".join((*inside[inside.index(name) :], name))

@@ -152,7 +152,9 @@ def read(located: Located, schema: type[S], faults: Faults, what: str) -> S | No
         if key not in fields:
             known = ", ".join(fields)
             hint = did_you_mean(key, fields)
-            faults.add(located.keys[key], f"unknown key '{key}' in {what}{hint}", "" if hint else f"known keys: {known}")
+            faults.add(
+                located.keys[key], f"unknown key '{key}' in {what}{hint}", "" if hint else f"known keys: {known}"
+            )
             continue
         if value.value is None and not fields[key].required:
             continue
@@ -181,7 +183,9 @@ def _blamed(value: Located, message: str) -> Place:
 def _kind(value: Any) -> str:
     if value is None:
         return "empty"
-    return {list: "a list", dict: "a mapping"}.get(type(value), f"'{value}'")
+    if isinstance(value, list):
+        return "a list"
+    return "a mapping" if isinstance(value, dict) else f"'{value}'"
 
 
 def _lower(message: str) -> str:

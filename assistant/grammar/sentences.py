@@ -154,7 +154,7 @@ class _Reader:
         try:
             return parse_template(item.value, self._header.rare, self.source.used_rare)
         except TemplateError as error:
-            self._faults.add(item.place, f"the template \"{item.value}\" {error}")
+            self._faults.add(item.place, f'the template "{item.value}" {error}')
             return None
 
     def _rules(self, located: Located) -> dict[str, Rule]:
@@ -237,4 +237,3 @@ class _Reader:
 
 def _line(value: ListValue) -> int:
     return value.place.line if value.place else 0
-

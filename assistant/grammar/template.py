@@ -1,6 +1,6 @@
 """Sentence templates in hassil's syntax as nodes of the tree: parsed by hassil, permutations written out, rare words weighted.
 
-    (a|b)  one of them     [a]  may be left out     (a;b)  in any order     {list:slot}     <rule>     \\( \\[ …  the sign itself
+(a|b)  one of them     [a]  may be left out     (a;b)  in any order     {list:slot}     <rule>     \\( \\[ …  the sign itself
 """
 
 from __future__ import annotations
