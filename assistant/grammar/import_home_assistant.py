@@ -60,7 +60,7 @@ def _language_folder(folder: Path) -> Path:
 
 def _name(folder: Path, root: Path) -> str:
     return next(
-        (part for part in (folder.name, root.parent.name) if part not in ("custom_sentences", "en", "")), "home"
+        (part for part in (folder.name, root.parent.name) if part not in ("custom_sentences", root.name, "")), "home"
     )
 
 
@@ -85,7 +85,7 @@ def _take(draft: Draft, located: Located, path: Path) -> None:
 
 
 def reply_template(jinja: str) -> str | None:
-    """A reply of Home Assistant in the syntax of `assistant.grammar.responses`; None if it is more than slots in text."""
+    """A reply in the syntax of `assistant.grammar.responses`; None if it is more than text with slots."""
     if "{%" in jinja:
         return None
     text = re.sub(r"([\[\]()|])", r"\\\1", _JINJA_SLOT.sub(r"\x00\1\x01", jinja))

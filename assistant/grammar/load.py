@@ -33,7 +33,6 @@ from assistant.grammar.tree import (
     ListRef,
     Node,
     NumberList,
-    RuleRef,
     Sequence,
     Settings,
     SlotList,
@@ -157,5 +156,4 @@ def _node(node: Node) -> Any:
         return {"choice": [_node(item) for item in node.items], "weights": list(node.weights)}
     if isinstance(node, ListRef):
         return {"list": node.list, "slot": node.slot}
-    assert isinstance(node, RuleRef)
     return {"rule": node.rule}

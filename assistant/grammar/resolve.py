@@ -1,5 +1,7 @@
-"""References of a context resolved: every list and rule exists, no rule needs itself, and conditions on Home Assistant's
-per-value context (`requires_context`, `excludes_context`) have become lists of their own, so that readers see plain lists.
+"""References of a context resolved: every list and rule exists, no rule needs itself, conditions have become lists.
+
+Conditions are on Home Assistant's per-value context (`requires_context`, `excludes_context`); readers of the tree see
+plain lists, of the values that fit.
 
 A derived list or rule is called "NAME [condition]" or, when it is visible in one group only, "NAME (INTENT n)".
 """
@@ -55,7 +57,7 @@ def resolve(source: Source, faults: Faults) -> Resolved:
     resolved = Resolved(lists=dict(source.lists))
     scope = _Scope(source.lists, source.rules, {}, {}, "", resolved, faults)
     for name, rule in source.rules.items():
-        resolved.rules[name] = scope.node(rule.node, rule.place, f"rule '{name}'", (name,))
+        resolved.rules[name] = scope.node(rule.node, rule.place, (name,))
     for text_list in source.lists.values():
         _check_values(text_list, source.rules, faults)
     if source.skip_words:
@@ -88,7 +90,7 @@ def _resolve_group(group: Group, label: str, source: Source, resolved: Resolved,
         if key not in known and hint:
             faults.add(group.place, f"no list has '{key}' in a value's context{hint}")
     for written in group.sentences:
-        node = scope.node(written.node, written.place, f'"{written.source}"', ())
+        node = scope.node(written.node, written.place, ())
         missing = _unmet(written, group, scope)
         if missing:
             note = f"never matches: no list that it names has '{missing}' in its values' context"
@@ -133,13 +135,13 @@ class _Scope:
         self._derived_lists: dict[str, str] = {}
         self._derived_rules: dict[str, Node] = {}
 
-    def node(self, node: Node, place: Place, what: str, inside: tuple[str, ...]) -> Node:
+    def node(self, node: Node, place: Place, inside: tuple[str, ...]) -> Node:
         """`node` with its references replaced and its impossible branches cut; `inside`: rules being expanded."""
 
         def replaced(reference: ListRef | RuleRef) -> Node:
             if isinstance(reference, ListRef):
-                return self._list(reference, place, what)
-            return self._rule(reference, place, what, inside)
+                return self._list(reference, place)
+            return self._rule(reference, place, inside)
 
         return _cut(replace_references(node, replaced))
 
@@ -152,10 +154,10 @@ class _Scope:
             elif reference.rule in self.rules and reference.rule not in inside:
                 yield from self.lists_under(self.rules[reference.rule].node, inside | {reference.rule})
 
-    def _list(self, reference: ListRef, place: Place, what: str) -> Node:
+    def _list(self, reference: ListRef, place: Place) -> Node:
         name = reference.list
         if name not in self.lists:
-            if self._inline_range(name, place, what):
+            if self._inline_range(name, place):
                 return reference
             hint = did_you_mean(name, self.lists)
             if not hint and name in self.rules:
@@ -196,7 +198,7 @@ class _Scope:
                 return False
         return True
 
-    def _rule(self, reference: RuleRef, place: Place, what: str, inside: tuple[str, ...]) -> Node:
+    def _rule(self, reference: RuleRef, place: Place, inside: tuple[str, ...]) -> Node:
         name = reference.rule
         if name not in self.rules:
             hint = did_you_mean(name, self.rules)
@@ -212,7 +214,7 @@ class _Scope:
             return Text("…")
         if name not in self._derived_rules:
             rule = self.rules[name]
-            body = self.node(rule.node, rule.place, f"rule '{name}'", (*inside, name))
+            body = self.node(rule.node, rule.place, (*inside, name))
             if body == _NEVER:
                 self._derived_rules[name] = _NEVER
             elif name not in self.local_rules and body == self._resolved.rules.get(name, body):
@@ -225,13 +227,13 @@ class _Scope:
                 self._derived_rules[name] = RuleRef(derived)
         return self._derived_rules[name]
 
-    def _inline_range(self, name: str, place: Place, what: str) -> bool:
+    def _inline_range(self, name: str, place: Place) -> bool:
         match = _INLINE_RANGE.fullmatch(name)
         if match is None:
             return False
         start, stop, step = int(match[1]), int(match[2]), int(match[3] or 1)
         if start > stop or step < 1:
-            self._faults.add(place, f"the range {{{name}}} in {what} is empty")
+            self._faults.add(place, f"the range {{{name}}} is empty")
         self._resolved.lists[name] = NumberList(name, start, max(start, stop), max(step, 1), place=place)
         return True
 
@@ -273,7 +275,7 @@ def _cut(node: Node) -> Node:
         return _NEVER if _NEVER in items else sequence(items)
     if isinstance(node, Choice) and node.items:
         weights = node.weights or (0.0,) * len(node.items)
-        kept = [(cut, w) for cut, w in zip((_cut(item) for item in node.items), weights) if cut != _NEVER]
+        kept = [(cut, w) for cut, w in zip((_cut(item) for item in node.items), weights, strict=True) if cut != _NEVER]
         if not kept:
             return _NEVER
         return Choice(tuple(item for item, _ in kept), tuple(w for _, w in kept) if node.weights else ())

@@ -1,10 +1,10 @@
-"""Replies: responses/*.yaml, and what their templates make of the slots of an understood sentence.
+r"""Replies: responses/*.yaml, and what their templates make of the slots of an understood sentence.
 
 {slot}         the slot's value
 {slot:noun}    a number with its noun: "1 minute", "5 minutes"; {slot:loaf/loaves} for irregular ones
 [part]         said only if every slot in it is known
 (a|b|c)        the first whose slots are all known
-\\( \\[ …        the sign itself
+\( \[ …        the sign itself
 """
 
 from __future__ import annotations

@@ -79,14 +79,11 @@ class _Draw:
         if isinstance(node, Sequence):
             return "".join([self._text(item) for item in node.items])
         if isinstance(node, Choice):
-            if not node.weights:
-                return self._text(self._rng.choice(node.items))
-            weights = [math.exp(weight) for weight in node.weights]
+            weights = [math.exp(weight) for weight in node.weights] or None
             return self._text(self._rng.choices(node.items, weights)[0])
         if isinstance(node, RuleRef):
-            if node.rule in (BEFORE, AFTER) and self._rng.random() > SKIPPED_WORDS:
-                return ""
-            return self._text(self._context.rules[node.rule])
+            skipped = node.rule in (BEFORE, AFTER) and self._rng.random() > SKIPPED_WORDS
+            return "" if skipped else self._text(self._context.rules[node.rule])
         return self._value(node)
 
     def _value(self, reference: ListRef) -> str:

@@ -1,7 +1,7 @@
 """The keys of every file of a context and the types of their values; `read` checks a YAML mapping against one of them.
 
-Keys are compared first, so that all that are wrong are listed with the nearest right name; msgspec then checks each value
-by itself. Keys that Home Assistant writes and that mean nothing here are known and marked so.
+Keys are compared first, so that all that are wrong are listed with the nearest right name; msgspec then checks each
+value by itself. Keys that Home Assistant writes and that mean nothing here are known and marked so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""sentences/*.yaml as written: intents with their groups of templates, lists, rules, words to skip; references unresolved."""
+"""sentences/*.yaml as written: intents with groups of templates, lists, rules, words to skip; references unresolved."""
 
 from __future__ import annotations
 
@@ -101,13 +101,16 @@ class _Reader:
             for name, rule in self._rules(parts["expansion_rules"]).items():
                 self._define(self.source.rules, name, rule, rule.place, "rule")
         if spec.skip_words:
-            for item in parts["skip_words"].value:
-                node = self._template(item)
-                if node is not None:
-                    self.source.skip_words[item.value] = node
+            self._skip_words(parts["skip_words"])
         if spec.intents:
             for name, intent in parts["intents"].value.items():
                 self._intent(name, intent)
+
+    def _skip_words(self, located: Located) -> None:
+        for item in located.value:
+            node = self._template(item)
+            if node is not None:
+                self.source.skip_words[item.value] = node
 
     def _define(self, names: dict[str, Any], name: str, definition: Any, place: Place, kind: str) -> None:
         if name in names:

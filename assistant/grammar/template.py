@@ -1,6 +1,6 @@
-"""Sentence templates in hassil's syntax as nodes of the tree: parsed by hassil, permutations written out, rare words weighted.
+r"""Sentence templates in hassil's syntax as nodes: parsed by hassil, permutations written out, rare words weighted.
 
-(a|b)  one of them     [a]  may be left out     (a;b)  in any order     {list:slot}     <rule>     \\( \\[ …  the sign itself
+(a|b)  one of them     [a]  may be left out     (a;b)  in any order    {list:slot}    <rule>    \( \[ …  the sign
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def replace_references(node: Node, replace: Callable[[ListRef | RuleRef], Node])
         return replace(node)
     if isinstance(node, (Sequence, Choice)):
         items = tuple(replace_references(item, replace) for item in node.items)
-        if all(new is old for new, old in zip(items, node.items)):
+        if all(new is old for new, old in zip(items, node.items, strict=True)):
             return node
         return Choice(items, node.weights) if isinstance(node, Choice) else Sequence(items)
     return node
