@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from pathlib import Path
 
@@ -51,13 +50,10 @@ def files_of_the_package() -> list[str]:
 
 
 def test_every_option_is_explained() -> None:
-    from assistant.cli.main import leaf_parsers
-
     parser = build_parser(list(VERBS))
-    (verbs,) = [action for action in parser._actions if action.dest == "verb"]
     unexplained = [
         f"{leaf.prog} {'/'.join(action.option_strings) or action.dest}"
-        for leaf in leaf_parsers(verbs)
+        for leaf in leaf_parsers(parser)
         for action in leaf._actions
         if not action.help
     ]

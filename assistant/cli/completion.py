@@ -28,7 +28,20 @@ def register(subparsers: Any) -> None:
 def _completion(args: argparse.Namespace) -> None:
     import shtab
 
-    from assistant.cli.main import build_parser
+    from assistant.cli.main import all_parsers, build_parser
     from assistant.cli.verbs import VERBS
 
-    print(shtab.complete(build_parser(list(VERBS)), shell=args.shell))
+    parser = build_parser(list(VERBS))
+    for command in all_parsers(parser):
+        for action in command._actions:  # noqa: SLF001  argparse has no public way
+            completed = _completed_by(str(action.metavar or ""))
+            if completed:
+                action.complete = getattr(shtab, completed)  # type: ignore[attr-defined]
+    print(shtab.complete(parser, shell=args.shell))
+
+
+def _completed_by(metavar: str) -> str | None:
+    """What the shell offers for an argument, by what its help calls it."""
+    if any(word in metavar for word in ("FILE", "PATH", ".wav")):
+        return "FILE"
+    return "DIRECTORY" if "FOLDER" in metavar or "DIR" in metavar else None

@@ -6,7 +6,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from assistant.cli.verbs import EXAMPLES, EXIT_CODES, GROUPS, VERBS
@@ -57,18 +57,27 @@ def build_parser(verbs: Sequence[str]) -> CommandParser:
     modules = dict.fromkeys(VERBS[name].module for name in verbs)
     for name in modules:
         importlib.import_module(f"assistant.cli.{name}").register(subparsers)
-    for command in leaf_parsers(subparsers):
+    for command in leaf_parsers(parser):
         add_common_options(command, after_verb=True)
     return parser
 
 
-def leaf_parsers(subparsers: argparse._SubParsersAction[CommandParser]) -> list[CommandParser]:
-    """All parsers that take no further verb, in order (argparse has no public way to walk them)."""
-    leaves: list[CommandParser] = []
-    for parser in dict.fromkeys(subparsers.choices.values()):
-        nested = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
-        leaves += [leaf for action in nested for leaf in leaf_parsers(action)] if nested else [parser]
-    return leaves
+def leaf_parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """The parsers below `parser` that take no further verb, in order."""
+    return [
+        found
+        for found in all_parsers(parser)
+        if not any(isinstance(action, argparse._SubParsersAction) for action in found._actions)  # noqa: SLF001
+    ]
+
+
+def all_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """`parser` and all parsers below it (argparse has no public way to walk them)."""
+    yield parser
+    for action in parser._actions:  # noqa: SLF001
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for nested in dict.fromkeys(action.choices.values()):
+                yield from all_parsers(nested)
 
 
 def add_common_options(parser: argparse.ArgumentParser, *, after_verb: bool) -> None:

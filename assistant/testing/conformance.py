@@ -62,6 +62,8 @@ def check_recognizer(recognizer: Recognizer, context: Context, utterance: Uttera
         return fresh.finish(what)
 
     faults += _speculation_faults(session, utterance)
+    if faults:
+        raise NonConformance(name, dict.fromkeys(faults))
     first, second = heard(utterance), heard(utterance)
     if _meaning(first) != _meaning(second):
         faults.append(f"the same sound gives {_meaning(first)} and then {_meaning(second)}")

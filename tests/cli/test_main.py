@@ -68,7 +68,7 @@ def test_every_verb_that_is_registered_is_in_the_table_and_has_something_to_run(
     parser = build_parser(list(VERBS))
     (verbs,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     assert set(verbs.choices) == set(VERBS)
-    assert [leaf.prog for leaf in leaf_parsers(verbs) if not callable(leaf.get_default("run"))] == []
+    assert [leaf.prog for leaf in leaf_parsers(parser) if not callable(leaf.get_default("run"))] == []
 
 
 def test_help_shows_every_verb_once_and_an_example() -> None:
