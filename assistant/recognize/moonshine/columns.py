@@ -27,23 +27,25 @@ class Columns:
 
     def extend(self, step: Step) -> NDArray[np.float32]:
         """Logits of base and rare tokens, float32 [beam, columns]."""
-        if self.extra.shape[1] == 0:
+        if not self.extra.size:
             return step.logits
         return np.concatenate([step.logits, step.hidden @ self.extra], axis=1)
 
 
 def columns_for(model: Model, arc_tokens: NDArray[np.int32]) -> Columns:
     """Columns for the tokens of an acceptor's arcs."""
-    rare = np.unique(arc_tokens[model.column[arc_tokens] < 0]) if len(arc_tokens) else np.empty(0, np.int32)
     column = model.column
-    if len(rare):
-        column = column.copy()
-        column[rare] = len(model.vocabulary) + np.arange(len(rare), dtype=np.int32)
-    tokens = np.concatenate([model.vocabulary, rare]).astype(np.int32)
-    text = np.array([model.tokenizer.is_text(int(token)) for token in tokens])
-    return Columns(
-        column[arc_tokens], int(column[END]), model.columns_of(rare), tokens, np.where(text, tokens, -1).astype(np.int32)
-    )
+    rare = np.unique(arc_tokens[column[arc_tokens] < 0])
+    if not len(rare):
+        return Columns(column[arc_tokens], int(column[END]), _NONE, model.vocabulary, model.free)
+    column = column.copy()
+    column[rare] = len(model.vocabulary) + np.arange(len(rare), dtype=np.int32)
+    tokens = np.concatenate([model.vocabulary, rare])
+    free = np.concatenate([model.free, model.text_tokens(rare)])
+    return Columns(column[arc_tokens], int(column[END]), model.columns_of(rare), tokens, free)
+
+
+_NONE = np.zeros((0, 0), np.float32)
 
 
 def log_sum_exp(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -52,7 +54,3 @@ def log_sum_exp(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     result: NDArray[np.float32] = top + np.log(np.exp(logits - top[..., None]).sum(axis=-1))
     return result
 
-
-def log_softmax_at(logits: NDArray[np.float32], norm: np.floating) -> NDArray[np.float32]:
-    """Log-probabilities given the row's log_sum_exp."""
-    return logits - norm

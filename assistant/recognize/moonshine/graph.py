@@ -75,7 +75,7 @@ class Builder:
         self.nodes.append(helper.make_node(kind, list(inputs), names, domain=domain, **attributes))
         return names[0] if outputs == 1 else names
 
-    def constant(self, value: NDArray[Any] | Sequence[int] | float, dtype: Any = None) -> str:
+    def constant(self, value: NDArray[Any] | np.generic | Sequence[int] | float, dtype: Any = None) -> str:
         """Add an initializer; its name."""
         self._count += 1
         name = f"constant_{self._count}"
@@ -102,8 +102,8 @@ class Builder:
         if len(parts) == 1:
             scale, zero = self.constant(np.float32(scales[0])), self.constant(np.int8(zeros[0]))
         else:
-            scale = self.constant(np.repeat(np.float32(scales), widths))
-            zero = self.constant(np.repeat(np.int8(zeros), widths))
+            scale = self.constant(np.repeat(np.array(scales, np.float32), widths))
+            zero = self.constant(np.repeat(np.array(zeros, np.int8), widths))
         inputs = [x, self.constant(weight8), scale, zero]
         if bias is not None:
             inputs.append(self.constant(bias))
@@ -307,15 +307,9 @@ def _embedding(decoder: Weights) -> tuple[NDArray[np.int16], float]:
     name = "model.decoder.embed_tokens.weight"
     zero = int(decoder.array(f"{name}_merged_0_zero_point"))
     integers = decoder.array(f"{name}_merged_0_quantized").astype(np.int16) - np.int16(zero)
-    shift = integers.max() > 127 or integers.min() < -128
-    if shift:
-        return _halved(integers), float(decoder.array(f"{name}_merged_0_scale"))
-    return integers, float(decoder.array(f"{name}_merged_0_scale"))
-
-
-def _halved(integers: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Embeddings that overflow int8 by the zero point's offset are clipped; at most one step of 255 is lost."""
-    return np.clip(integers, -128, 127).astype(np.int16)
+    # The zero point makes the range lopsided: at most one step in 255 is clipped where it overflows int8.
+    clipped = np.clip(integers, -128, 127).astype(np.int16)
+    return clipped, float(decoder.array(f"{name}_merged_0_scale"))
 
 
 def _column(b: Builder, tokens: str) -> str:

@@ -195,7 +195,8 @@ class Model:
         self.id = files.id
         self.projection: NDArray[np.int8] = np.load(files.projection, mmap_mode="r")
         self.tokenizer = Tokenizer.load(files.tokenizer)
-        self.vocabulary = base_vocabulary()
+        self.vocabulary = base_vocabulary().astype(np.int32)
+        self.free = self.text_tokens(self.vocabulary)
         self.column = np.full(len(self.tokenizer), -1, np.int32)
         self.column[self.vocabulary] = np.arange(len(self.vocabulary), dtype=np.int32)
         self._names = [output.name for output in self._decoder.get_outputs()]
@@ -227,6 +228,11 @@ class Model:
             feed[f"past_v_{layer}"] = past[2 * layer + 1]
         logits, hidden, attention, *present = self._decoder.run(self._names, feed)
         return Step(logits, hidden, attention, present)
+
+    def text_tokens(self, tokens: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The same tokens, -1 for those that a wildcard may not take."""
+        text = np.fromiter((self.tokenizer.is_text(int(token)) for token in tokens), bool, len(tokens))
+        return np.where(text, tokens, -1).astype(np.int32)
 
     def columns_of(self, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
         """Output-layer weights float32 [288, len(tokens)] of tokens outside the base vocabulary."""

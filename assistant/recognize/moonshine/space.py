@@ -38,7 +38,7 @@ class Ways:
     end_ilm: NDArray[np.float32]
     end_weight: NDArray[np.float32]
     terminal: NDArray[np.bool_]
-    free: list[tuple[int, int, NDArray[np.floating]]]
+    free: list[tuple[int, int, NDArray[np.float32]]]
     columns: Columns
 
 
@@ -69,7 +69,7 @@ class CompiledSpace:
         arc = np.arange(len(row), dtype=np.int32) + np.repeat(first - np.cumsum(counts) + counts, counts)
         ends = np.flatnonzero(a.final[states] > -np.inf).astype(np.int32)
         free = [
-            (int(i), int(a.wildcard[states[i]]), table.free[int(states[i])])
+            (int(i), int(a.wildcard[states[i]]), table.free)
             for i in np.flatnonzero(a.wildcard[states] >= 0)
         ]
         return Ways(

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.grammar.acceptor import Acceptor
-from assistant.recognize.moonshine.columns import Columns, log_softmax_at, log_sum_exp
+from assistant.recognize.moonshine.columns import Columns, log_sum_exp
 from assistant.recognize.moonshine.model import Encoded, Model, Past
-from assistant.recognize.moonshine.tokenizer import END, START
+from assistant.recognize.moonshine.tokenizer import START
 
 SILENCE_S = 1.0
 BATCH = 64
@@ -26,12 +26,14 @@ BATCH = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """arcs: float32 [arcs] beside the acceptor's tokens; ends: float32 [states], log p(end); free: state → float16
-    [columns], the whole row where any token is allowed (wildcards)."""
+    """arcs: float32 [arcs] beside the acceptor's tokens; ends: float32 [states], log p(end).
+
+    free: float32 [columns], what is expected inside wildcards, the mean over their states; empty where there are none.
+    """
 
     arcs: NDArray[np.float32]
     ends: NDArray[np.float32]
-    free: dict[int, NDArray[np.float16]]
+    free: NDArray[np.float32]
 
 
 def encode_silence(model: Model) -> Encoded:
@@ -55,7 +57,9 @@ def build_table(
 ) -> Table:
     """Run the decoder along a spanning tree of `acceptor`; `progress` is told (states done, states)."""
     silence = encode_silence(model)
-    table = Table(np.zeros(len(acceptor.tokens), np.float32), np.zeros(len(acceptor), np.float32), {})
+    wild = int((acceptor.wildcard >= 0).sum())
+    free = np.zeros(len(columns.tokens) if wild else 0, np.float32)
+    table = Table(np.zeros(len(acceptor.tokens), np.float32), np.zeros(len(acceptor), np.float32), free)
     seen = np.zeros(len(acceptor), bool)
     seen[acceptor.start] = True
     todo = [_Batch([acceptor.start], [START], [0], model.begin(), 0)]
@@ -70,6 +74,7 @@ def build_table(
         done += len(batch.states)
         progress(done, len(acceptor))
         todo.extend(_children(acceptor, batch, step.past, seen))
+    table.free[:] /= max(wild, 1)
     return table
 
 
@@ -82,7 +87,7 @@ def _fill(
         table.arcs[arcs] = logits[row, columns.arcs[arcs]] - norm[row]
         table.ends[state] = logits[row, columns.end] - norm[row]
         if acceptor.wildcard[state] >= 0:
-            table.free[state] = log_softmax_at(logits[row], norm[row]).astype(np.float16)
+            table.free[:] += logits[row] - norm[row]
 
 
 def _children(acceptor: Acceptor, batch: _Batch, past: Past, seen: NDArray[np.bool_]) -> list[_Batch]:
@@ -111,4 +116,3 @@ def _children(acceptor: Acceptor, batch: _Batch, past: Past, seen: NDArray[np.bo
 
 _A_THING = 2655
 """Token that stands for the unknown words of a wildcard in a prefix ("▁thing")."""
-assert END == 2

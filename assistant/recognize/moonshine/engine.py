@@ -1,0 +1,193 @@
+"""The embedded default engine: Moonshine tiny-en decoded under the context's grammar, n-best of meanings out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import AssistantError
+from assistant.grammar.tree import Context
+from assistant.recognize.engine import Prepared
+from assistant.recognize.moonshine.beam import Beam, BeamOptions, SearchResult, Sentence
+from assistant.recognize.moonshine.grammar import MoonshineGrammar, Progress, cache_file, load_grammar
+from assistant.recognize.moonshine.model import Encoded, Model, prepare_model
+from assistant.recognize.moonshine.rerank import RerankOptions, rerank
+from assistant.recognize.moonshine.table import encode_silence
+from assistant.types import SAMPLE_RATE_HZ, AudioFrame, Hypothesis, Transcript, Utterance
+
+MARGIN_S = 0.1
+"""Kept before the first and after the last voiced instant (measured: more lets noise in, less cuts consonants)."""
+KEPT_SENTENCES = 16
+"""Finished token sequences whose meanings are looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoonshineOptions:
+    """cache: folder for prepared models and compiled contexts. threads: of onnxruntime.
+
+    beam: search width and pruning; a context's own settings come first. background: compile new contexts in a thread.
+    precision: "int8" (as published), "block" or "float" (see graph.py).
+    """
+
+    cache: Path
+    threads: int = 1
+    beam: BeamOptions = BeamOptions()
+    rerank: RerankOptions = RerankOptions()
+    background: bool = False
+    precision: str = "int8"
+
+
+class Moonshine:
+    """Recogniser `moonshine`. One object serves many contexts and sessions; sessions may run in other threads."""
+
+    name = "moonshine"
+
+    def __init__(self, options: MoonshineOptions) -> None:
+        self.options = options
+        self.model = Model(prepare_model(options.cache, options.precision), options.threads)
+        self._silence: Encoded | None = None
+
+    @property
+    def variant(self) -> str:
+        """Model, precision and search width."""
+        return f"tiny-en/{self.options.precision}/beam{self.options.beam.width}"
+
+    def prepare(self, context: Context, progress: Progress | None = None) -> MoonshineGrammar:
+        """Compile `context`, or take it from the cache. With `options.background` it is usable at once."""
+        grammar = MoonshineGrammar(context, self.model)
+        file = cache_file(context, self.model, self.options.cache / "contexts")
+        compiled = load_grammar(file, self.model)
+        if compiled is not None:
+            grammar.use(compiled)
+        elif self.options.background:
+            grammar.compile_in_background(file)
+        else:
+            grammar.compile(file, progress)
+        return grammar
+
+    def open(self, prepared: Prepared) -> MoonshineSession:
+        """Begin an utterance."""
+        if not isinstance(prepared, MoonshineGrammar):
+            raise AssistantError("a context prepared for another engine", where=self.name)
+        return MoonshineSession(self, prepared)
+
+    def silence(self) -> Encoded:
+        """Encoded silence, computed once."""
+        if self._silence is None:
+            self._silence = encode_silence(self.model)
+        return self._silence
+
+    def beam_options(self, context: Context) -> BeamOptions:
+        """Search options for `context`: its own settings first."""
+        o, settings = self.options.beam, context.settings
+        return BeamOptions(
+            o.width,
+            o.prune if settings.prune is None else settings.prune,
+            o.lambda_ if settings.lambda_ is None else settings.lambda_,
+            o.late,
+        )
+
+    def rerank_options(self, context: Context) -> RerankOptions:
+        """Re-ranking options for `context`: its own settings first."""
+        o, settings = self.options.rerank, context.settings
+        return RerankOptions(
+            o.lambda_ if settings.rerank is None else settings.rerank,
+            o.token_penalty if settings.token_penalty is None else settings.token_penalty,
+        )
+
+
+class MoonshineSession:
+    """One utterance. The encoder sees it whole, so `feed` keeps nothing."""
+
+    def __init__(self, engine: Moonshine, grammar: MoonshineGrammar) -> None:
+        self._engine, self._grammar = engine, grammar
+        self._cancelled = threading.Event()
+
+    def feed(self, frame: AudioFrame) -> str:
+        """No partials: the model hears the utterance as a whole."""
+        del frame
+        return ""
+
+    def cancel(self) -> None:
+        """Stop decoding at the next step."""
+        self._cancelled.set()
+
+    def finish(self, utterance: Utterance) -> Transcript:
+        """Decode the voiced stretch of `utterance`."""
+        return self.decode(utterance, self._cancelled.is_set)
+
+    def decode(self, utterance: Utterance, stop: Callable[[], bool]) -> Transcript:
+        """Decode, asking `stop` before each step; what has finished by then is the answer."""
+        engine = self._engine
+        pcm, start_s = voiced_stretch(utterance)
+        if not len(pcm):
+            return Transcript((), "", engine.name, engine.variant)
+        began = time.perf_counter()
+        sound = engine.model.encode(pcm)
+        encoded = time.perf_counter()
+        context = self._grammar.context
+        space = self._grammar.space(engine.silence)
+        result = Beam(engine.model, space, engine.beam_options(context)).search(sound, stop, KEPT_SENTENCES)
+        searched = time.perf_counter()
+        hypotheses = self._hypotheses(result)
+        parsed = time.perf_counter()
+        return Transcript(
+            hypotheses=hypotheses,
+            text=hypotheses[0].text if hypotheses else "",
+            engine=engine.name,
+            variant=engine.variant,
+            states=sound.states,
+            decoded_start_s=start_s,
+            timings_ms={
+                "encode": 1000 * (encoded - began),
+                "search": 1000 * (searched - encoded),
+                "meanings": 1000 * (parsed - searched),
+            },
+            truncated=result.stopped,
+        )
+
+    def _hypotheses(self, result: SearchResult) -> tuple[Hypothesis, ...]:
+        """Group finished sentences by meaning, best meaning first after re-ranking."""
+        sequences = [tuple(sentence.tokens[:-1].tolist()) for sentence in result.sentences]
+        groups: dict[object, list[Sentence]] = {}
+        first: dict[object, Hypothesis] = {}
+        options = self._engine.rerank_options(self._grammar.context)
+        for sentence, meanings in zip(result.sentences, self._grammar.meanings(sequences), strict=True):
+            for meaning in meanings:
+                if meaning.key not in first:
+                    first[meaning.key] = self._hypothesis(sentence, meaning.intent, dict(meaning.slots))
+                groups.setdefault(meaning.key, []).append(sentence)
+        return rerank([(first[key], sentences) for key, sentences in groups.items()], options)
+
+    def _hypothesis(self, sentence: Sentence, intent: str, slots: dict[str, object]) -> Hypothesis:
+        return Hypothesis(
+            intent=intent,
+            slots=slots,
+            text=self._engine.model.tokenizer.decode(sentence.tokens.tolist()),
+            score=sentence.score,
+            rerank=sentence.score,
+            tokens=sentence.tokens,
+            log_p=sentence.log_p,
+            ilm=sentence.ilm,
+            prior=sentence.weight,
+            attention=sentence.attention,
+            terminal=sentence.terminal,
+        )
+
+
+def voiced_stretch(utterance: Utterance) -> tuple[NDArray[np.float32], float]:
+    """Sound from just before the first to just after the last voiced instant, float32 in ±1; its start in seconds.
+
+    Empty when nothing was voiced.
+    """
+    if utterance.speech_end_s <= utterance.speech_start_s:
+        return np.zeros(0, np.float32), 0.0
+    start = max(int((utterance.speech_start_s - MARGIN_S) * SAMPLE_RATE_HZ), 0)
+    end = int((utterance.speech_end_s + MARGIN_S) * SAMPLE_RATE_HZ)
+    return utterance.pcm[start:end].astype(np.float32) / np.float32(32768), start / SAMPLE_RATE_HZ
