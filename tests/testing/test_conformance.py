@@ -66,7 +66,7 @@ class LoudnessRecognizer:
 def hypothesis(score: float, intent: str = "LampOn", kind: type[np.generic] = np.int32) -> Hypothesis:
     tokens = frozen_array(np.array([1, 2], kind))
     scores = frozen_array(np.array([score, score], np.float32))
-    return Hypothesis(intent, EMPTY, "lamp on", score, score, tokens, scores, scores)  # type: ignore[arg-type]
+    return Hypothesis(intent, EMPTY, "lamp on", score, score, tokens, scores, scores)
 
 
 @pytest.fixture
