@@ -21,8 +21,8 @@ OnProgress = Callable[[int, int], None]
 def unpack(archive: Path, folder: Path, *, root: str, limit_bytes: int, on_progress: OnProgress) -> None:
     """Unpack what lies below `root` in the ZIP `archive` into `folder`, which must exist and be empty.
 
-    on_progress: called with the bytes unpacked so far and in all. Raises ModelError when the ZIP is broken, holds a path or link
-    that leads elsewhere, or more than `limit_bytes` in all; StorageError when the disk is full.
+    Raises ModelError when the ZIP is broken, holds a path or link that leads elsewhere, or more than `limit_bytes` in
+    all; StorageError when the disk is full.
     """
     where = archive.name
     try:
