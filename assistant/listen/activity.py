@@ -7,7 +7,7 @@ silero, and a word never is one; `python -m benchmarks.vad` repeats it.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,30 +22,29 @@ FRAME_S = FRAME_MS / 1000
 class ActivitySettings:
     """When probabilities are speech.
 
-    start: a run of speech begins at a frame of at least this probability; trim points are such frames too.
-    stop: it goes on while frames have at least this probability.
-    bridge_s: a dip below `stop` that is not longer does not end a run.
-    min_speech_s: a run counts as speech once it has so much at `stop` or above, seconds.
-    island_s, island_gap_s: in a whole recording, speech shorter than island_s and further than island_gap_s from
-        other speech is noise, seconds.
+    voiced: a frame of at least this probability is voiced; trim points are the first and last voiced frame.
+    sure: a run of voiced frames is speech only if one of them has at least this probability.
+    min_speech_s: and only once it has so many voiced frames, seconds.
+    bridge_s: unvoiced frames that do not end a run, if there are not more of them in a row, seconds.
+    island_gap_s: in a whole recording, what is shorter than min_speech_s and further than this from other voiced frames
+        is noise, seconds.
     Raises ConfigError when the values contradict each other.
     """
 
-    start: float = 0.5
-    stop: float = 0.35
+    voiced: float = 0.5
+    sure: float = 0.8
+    min_speech_s: float = 0.16
     bridge_s: float = 0.06
-    min_speech_s: float = 0.1
-    island_s: float = 0.16
     island_gap_s: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.stop <= self.start <= 1.0:
+        if not 0.0 < self.voiced <= self.sure <= 1.0:
             raise ConfigError(
-                f"thresholds start {self.start:g} and stop {self.stop:g} do not fit",
+                f"probabilities voiced {self.voiced:g} and sure {self.sure:g} do not fit",
                 where="listen.activity",
-                remedy="choose 0 < stop <= start <= 1",
+                remedy="choose 0 < voiced <= sure <= 1",
             )
-        if min(self.bridge_s, self.min_speech_s, self.island_s, self.island_gap_s) < 0:
+        if min(self.bridge_s, self.min_speech_s, self.island_gap_s) < 0:
             raise ConfigError("a negative length", where="listen.activity", remedy="give lengths of 0 s or more")
 
 
@@ -60,39 +59,36 @@ class Voicing(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where `judge` stands after a frame. Frame numbers count from the first frame judged.
+    """Where `judge` stands after a frame. Frames are numbered from the first one judged.
 
     frame: number of that frame, -1 before the first.
     voicing: what that frame is.
-    first, last: first and last frame at `start` or above of the run under way or, if none is, of the previous one.
-    counted: frames of the run at `stop` or above; 0 when no run is under way.
-    dip: frames since the last of these.
+    first, last: first and last voiced frame of the run under way or, if none is, of the previous one.
+    voiced: voiced frames of the run; 0 when no run is under way.
+    peak: highest probability in the run.
     """
 
     frame: int = -1
     voicing: Voicing = Voicing.UNVOICED
     first: int = 0
     last: int = -1
-    counted: int = 0
-    dip: int = 0
+    voiced: int = 0
+    peak: float = 0.0
 
 
 def judge(run: Run, probability: float, settings: ActivitySettings) -> Run:
     """Return where things stand after one more frame."""
     frame = run.frame + 1
-    if not run.counted:
-        if probability < settings.start:
-            return Run(frame, Voicing.UNVOICED, run.first, run.last)
-        return Run(frame, _voicing(1, settings), frame, frame, 1)
-    last = frame if probability >= settings.start else run.last
-    if probability >= settings.stop:
-        counted = run.counted + 1
-        return Run(frame, _voicing(counted, settings), run.first, last, counted)
-    if run.dip + 1 > frames(settings.bridge_s):
+    if probability >= settings.voiced:
+        voiced = run.voiced + 1
+        peak = max(run.peak, probability)
+        voicing = _voicing(voiced, peak, settings)
+        return Run(frame, voicing, run.first if run.voiced else frame, frame, voiced, peak)
+    if not run.voiced or frame - run.last > frames(settings.bridge_s):
         return Run(frame, Voicing.UNVOICED, run.first, run.last)
-    confirmed = _voicing(run.counted, settings) is Voicing.VOICED
-    voicing = Voicing.UNVOICED if confirmed else Voicing.UNDECIDED
-    return Run(frame, voicing, run.first, last, run.counted, run.dip + 1)
+    undecided = _voicing(run.voiced, run.peak, settings) is Voicing.UNDECIDED
+    voicing = Voicing.UNDECIDED if undecided else Voicing.UNVOICED
+    return replace(run, frame=frame, voicing=voicing)
 
 
 def speech_extent(voice: NDArray[np.float32], settings: ActivitySettings) -> tuple[float, float]:
@@ -102,11 +98,11 @@ def speech_extent(voice: NDArray[np.float32], settings: ActivitySettings) -> tup
 
     Blips far from other speech are left out, unless there is nothing else.
     """
-    voiced = np.flatnonzero(voice >= settings.start)
+    voiced = np.flatnonzero(voice >= settings.voiced)
     if not len(voiced):
         return 0.0, 0.0
     islands = np.split(voiced, np.flatnonzero(np.diff(voiced) > frames(settings.island_gap_s)) + 1)
-    speech = [island for island in islands if len(island) >= frames(settings.island_s)]
+    speech = [island for island in islands if len(island) >= frames(settings.min_speech_s)]
     if not speech:
         speech = [max(islands, key=lambda island: float(voice[island].sum()))]
     return float(speech[0][0] * FRAME_S), float((speech[-1][-1] + 1) * FRAME_S)
@@ -117,5 +113,8 @@ def frames(duration_s: float) -> int:
     return round(duration_s / FRAME_S)
 
 
-def _voicing(counted: int, settings: ActivitySettings) -> Voicing:
-    return Voicing.VOICED if counted >= frames(settings.min_speech_s) else Voicing.UNDECIDED
+def _voicing(voiced: int, peak: float, settings: ActivitySettings) -> Voicing:
+    """Of a voiced frame, given its run. A long run that is never sure is no speech: it must not hold an utterance open."""
+    if voiced < frames(settings.min_speech_s):
+        return Voicing.UNDECIDED
+    return Voicing.VOICED if peak >= settings.sure else Voicing.UNVOICED
