@@ -121,6 +121,7 @@ class Hypothesis:
     attention: float32, shape [n, frames], cross-attention of each token (mean of heads, layers 3-5) or None.
     words: words with times, where the engine has them.
     terminal: True if no longer sentence of the grammar begins with this wording: nothing more can be said.
+    response: key of the reply template that the wording asks for.
     """
 
     intent: str
@@ -135,6 +136,7 @@ class Hypothesis:
     attention: NDArray[np.float32] | None = None
     words: tuple[Word, ...] = ()
     terminal: bool = False
+    response: str = "default"
 
     @property
     def score_per_token(self) -> float:
@@ -195,6 +197,8 @@ class Understanding:
     alternatives: competing meanings, best first.
     timings_ms: computing time: recognize, understand, decide, total.
     partial: True when a deadline cut decoding short: the best that was ready.
+    response: key of the reply template that the wording asks for.
+    heard: probability that the speech was meant for this context at all, 0..1.
     """
 
     outcome: Outcome
@@ -210,6 +214,8 @@ class Understanding:
     alternatives: tuple[Alternative, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=lambda: EMPTY)
     partial: bool = False
+    response: str = "default"
+    heard: float = 1.0
 
     @property
     def accepted(self) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import AssistantError
+from assistant.grammar.meaning import Meaning
 from assistant.grammar.tree import Context
 from assistant.recognize.engine import Prepared
 from assistant.recognize.moonshine.beam import Beam, BeamOptions, SearchResult, Sentence
@@ -161,14 +162,14 @@ class MoonshineSession:
         for sentence, meanings in zip(result.sentences, self._grammar.meanings(sequences), strict=True):
             for meaning in meanings:
                 if meaning.key not in first:
-                    first[meaning.key] = self._hypothesis(sentence, meaning.intent, dict(meaning.slots))
+                    first[meaning.key] = self._hypothesis(sentence, meaning)
                 groups.setdefault(meaning.key, []).append(sentence)
         return rerank([(first[key], sentences) for key, sentences in groups.items()], options)
 
-    def _hypothesis(self, sentence: Sentence, intent: str, slots: dict[str, object]) -> Hypothesis:
+    def _hypothesis(self, sentence: Sentence, meaning: Meaning) -> Hypothesis:
         return Hypothesis(
-            intent=intent,
-            slots=slots,
+            intent=meaning.intent,
+            slots=meaning.slots,
             text=self._engine.model.tokenizer.decode(sentence.tokens.tolist()),
             score=sentence.score,
             rerank=sentence.score,
@@ -178,6 +179,7 @@ class MoonshineSession:
             prior=sentence.weight,
             attention=sentence.attention,
             terminal=sentence.terminal,
+            response=self._grammar.context.templates[meaning.template].response,
         )
 
 

@@ -1,0 +1,257 @@
+"""Joins the rooms: blocks of sound become decisions and replies. The only module that imports all of them.
+
+    source ─► front end ─► segmenter ─► recogniser ─► decide ─► skill and reply
+                               ▲  pause: decode now │
+                               └── complete? final? ┘  (speculation: the endpoint falls sooner)
+
+`Understander` turns one utterance, or one typed line, into a decision. `Conversation` runs a source through segmenter,
+worker and understander and yields the decisions; the same code serves a file and a microphone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from assistant.act.skills import Skills
+from assistant.audio.frontend import FrontEnd
+from assistant.audio.source import Nothing, Source
+from assistant.clock import Clock
+from assistant.grammar.tree import Context
+from assistant.listen.segment import Abandoned, Began, Ended, ListenEvent, Paused, Resumed, Segmenter
+from assistant.recognize.engine import Prepared, Recognizer, Session
+from assistant.speak.questions import question
+from assistant.speak.replies import Replies
+from assistant.types import AudioBlock, Decision, Hypothesis, Outcome, Reply, Transcript, Understanding, Utterance
+from assistant.understand.confirm import Dialogue
+from assistant.understand.decide import decide
+from assistant.work import Worker
+
+READ_TIMEOUT_S = 0.02
+
+
+class Understander:
+    """One engine, one context, its skills and replies. `use` switches the context between utterances."""
+
+    def __init__(self, recognizer: Recognizer, prepared: Prepared, skills: Skills, clock: Clock) -> None:
+        self.recognizer = recognizer
+        self.skills = skills
+        self.clock = clock
+        self.use(prepared)
+
+    def use(self, prepared: Prepared) -> None:
+        """Make `prepared` the active context; takes effect with the next utterance."""
+        self.prepared = prepared
+        self.replies = Replies(prepared.context)
+        self._refusals = 0
+
+    @property
+    def context(self) -> Context:
+        """The active context."""
+        return self.prepared.context
+
+    def recognize(self, utterance: Utterance) -> Transcript:
+        """Hear one whole utterance."""
+        return self.recognizer.open(self.prepared).finish(utterance)
+
+    def understand(self, transcript: Transcript, context: Context, recognize_ms: float) -> Understanding:
+        """Decide about a transcript and note the times."""
+        began = time.perf_counter()
+        understanding = decide(transcript, context)
+        if understanding.outcome is Outcome.ASK:
+            understanding = replace(understanding, question=_question(transcript, understanding))
+        decide_ms = 1000 * (time.perf_counter() - began)
+        meanings_ms = transcript.timings_ms.get("meanings", 0.0)
+        return replace(
+            understanding,
+            timings_ms={
+                "recognize": recognize_ms - meanings_ms,
+                "understand": meanings_ms,
+                "decide": decide_ms,
+                "total": recognize_ms + decide_ms,
+            },
+        )
+
+    def reply(self, understanding: Understanding, *, spoken_to: bool = True) -> Reply:
+        """Do what was understood and say so; ask; or say that nothing fits.
+
+        spoken_to: False where it is open whether anybody spoke to the assistant: a refusal is then silent.
+        """
+        if understanding.outcome is Outcome.ASK:
+            return Reply(understanding.question, expects_answer=True)
+        if understanding.outcome is Outcome.REFUSE:
+            self._refusals += 1
+            return Reply(self.replies.refusal(self._refusals - 1) if spoken_to else "")
+        values = self.skills.handle(self.context, understanding.intent, understanding.slots)
+        text = self.replies.reply(
+            understanding.intent, understanding.slots, key=understanding.response, values=values
+        )
+        return Reply(text)
+
+    def decision(
+        self, utterance: Utterance | None, transcript: Transcript, understanding: Understanding, reply: Reply
+    ) -> Decision:
+        """Gather one utterance's way."""
+        return Decision(utterance, transcript, understanding, reply, self.clock.wall())
+
+
+def _question(transcript: Transcript, understanding: Understanding) -> str:
+    """What to ask, naming only what differs."""
+    best = transcript.hypotheses[0]
+    other: Hypothesis | None = None
+    if understanding.differs:
+        other = next((h for h in transcript.hypotheses[1:] if h.slots != best.slots or h.intent != best.intent), None)
+    return question(best, other, understanding.differs) if other else question(best)
+
+
+@dataclass(slots=True)
+class _Job:
+    """An utterance under decoding: the context that it is decoded under and how long it took."""
+
+    prepared: Prepared
+    began: float = 0.0
+    recognize_ms: float = 0.0
+    utterance: Utterance | None = None
+    transcript: Transcript | None = None
+
+
+class Conversation:
+    """A source's utterances as decisions, with speculation and open questions.
+
+    deaf: asked before each frame; while it is true (a reply is being played) sound is dropped.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        front_end: FrontEnd,
+        segmenter: Segmenter,
+        understander: Understander,
+        worker: Worker,
+        deaf: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._source, self._front_end, self._segmenter = source, front_end, segmenter
+        self._understander, self._worker = understander, worker
+        self._deaf = deaf
+        self._dialogue = Dialogue(understander.clock)
+        self._session: Session | None = None
+        self._jobs: dict[int, _Job] = {}
+        self._number = 0
+        self._cuts: dict[int, int] = {}
+        self._was_deaf = False
+
+    def decisions(self) -> Iterator[Decision]:
+        """All decisions until the source ends; then what was still under way."""
+        while True:
+            block = self._source.read(READ_TIMEOUT_S)
+            if block is Nothing.ENDED:
+                break
+            if isinstance(block, AudioBlock):
+                yield from self._hear(block)
+            yield from self._collect(0.0)
+        yield from self._take(self._segmenter.flush())
+        while self._worker.busy:
+            yield from self._collect(1.0)
+
+    def _hear(self, block: AudioBlock) -> Iterator[Decision]:
+        frame = self._front_end.process(block)
+        if self._deaf():
+            self._was_deaf = True
+            return
+        if self._was_deaf:
+            self._was_deaf = False
+            yield from self._take(self._segmenter.reset())
+        if self._session is not None:
+            self._session.feed(frame)
+        yield from self._take(self._segmenter.feed(frame))
+
+    def _take(self, events: tuple[ListenEvent, ...]) -> Iterator[Decision]:
+        for event in events:
+            if isinstance(event, Began):
+                self._session = self._understander.recognizer.open(self._prepared())
+            elif isinstance(event, Paused):
+                self._cuts[event.cut] = self._submit(event.utterance)
+            elif isinstance(event, Resumed | Abandoned):
+                self._drop()
+            elif isinstance(event, Ended):
+                yield from self._ended(event)
+
+    def _prepared(self) -> Prepared:
+        """The context to decode under: the open question's answers, or the active context."""
+        answers = self._dialogue.answers()
+        return self._understander.recognizer.prepare(answers) if answers else self._understander.prepared
+
+    def _submit(self, utterance: Utterance) -> int:
+        """Decode `utterance` in the worker; the job's number."""
+        self._number += 1
+        job = _Job(self._prepared())
+        self._jobs[self._number] = job
+        session = self._session = self._understander.recognizer.open(job.prepared)
+
+        def decode() -> Transcript:
+            job.began = time.perf_counter()
+            transcript = session.finish(utterance)
+            job.recognize_ms = 1000 * (time.perf_counter() - job.began)
+            return transcript
+
+        self._worker.submit(self._number, decode)
+        return self._number
+
+    def _drop(self) -> None:
+        """Speech goes on: whatever is being decoded is worthless."""
+        if self._session is not None:
+            self._session.cancel()
+        for number in self._cuts.values():
+            self._jobs.pop(number, None)
+        self._cuts.clear()
+
+    def _ended(self, event: Ended) -> Iterator[Decision]:
+        number = self._cuts.pop(event.cut, None) if event.cut is not None else None
+        if number is None or number not in self._jobs:
+            self._drop()
+            number = self._submit(event.utterance)
+        self._cuts.clear()
+        job = self._jobs[number]
+        job.utterance = event.utterance
+        if job.transcript is not None:
+            yield self._conclude(self._jobs.pop(number))
+
+    def _collect(self, timeout_s: float) -> Iterator[Decision]:
+        """Take finished jobs: an ended utterance is decided, a pause tells the segmenter what it may do."""
+        while (done := self._worker.poll(timeout_s)) is not None:
+            timeout_s = 0.0
+            if done.error is not None:
+                raise done.error
+            job = self._jobs.get(done.number)
+            if job is None:
+                continue
+            job.transcript = done.result
+            if job.utterance is not None:
+                yield self._conclude(self._jobs.pop(done.number))
+                continue
+            cut = next((cut for cut, number in self._cuts.items() if number == done.number), None)
+            if cut is not None:
+                yield from self._take(self._segmenter.speculation(*_completeness(job), cut))
+
+    def _conclude(self, job: _Job) -> Decision:
+        assert job.transcript is not None
+        u, utterance, transcript = self._understander, job.utterance, job.transcript
+        understanding = u.understand(transcript, job.prepared.context, job.recognize_ms)
+        understanding = self._dialogue.follow(understanding, job.prepared.context)
+        heard_someone = utterance is not None and transcript.text != ""
+        reply = u.reply(understanding, spoken_to=heard_someone)
+        self._dialogue.note(understanding, transcript, u.context)
+        decision = u.decision(utterance, transcript, understanding, reply)
+        if utterance is None:
+            return decision
+        spoken_until = utterance.at + utterance.speech_end_s
+        return replace(decision, felt_ms=1000 * (u.clock.monotonic() - spoken_until))
+
+
+def _completeness(job: _Job) -> tuple[bool, bool]:
+    """(is it a complete sentence that would be acted on, can nothing longer begin with it)."""
+    assert job.transcript is not None
+    complete = decide(job.transcript, job.prepared.context).outcome is not Outcome.REFUSE
+    terminal = complete and job.transcript.hypotheses[0].terminal
+    return complete, terminal

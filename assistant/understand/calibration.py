@@ -1,0 +1,130 @@
+"""Two honest probabilities from a transcript's scores: was this said to us at all, and is the meaning strictly right?
+
+Both are logistic in a few numbers of the best hypothesis (score per token, length, weakest token, margin to the next
+meaning). The shipped coefficients come from `assistant bench refuse --fit`; `assistant context calibrate` fits a
+context's own. Platt, Probabilistic Outputs for Support Vector Machines, 1999.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.types import Hypothesis, Transcript
+
+FEATURES = ("per_token", "length", "weakest", "margin")
+MARGIN_CAP = 10.0
+"""Nats between the best two meanings beyond which more says nothing; also used when there is only one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """probability = 1 / (1 + exp(-(bias + sum weight * feature))); weights in the order of FEATURES."""
+
+    bias: float
+    weights: tuple[float, ...]
+
+    def probability(self, features: Sequence[float]) -> float:
+        """Probability at `features`."""
+        z = self.bias + sum(w * f for w, f in zip(self.weights, features, strict=True))
+        return 1.0 / (1.0 + math.exp(-max(min(z, 60.0), -60.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """heard: was it said to us; right: is the meaning strictly right. Below `refuse` (heard) it is refused, below
+    `doubt` (heard) it asks whether it was meant, below `ask_margin` (nats) it asks which of two."""
+
+    heard: Logistic
+    right: Logistic
+    refuse: float
+    doubt: float
+    ask_margin: float
+
+
+DEFAULT = Calibration(
+    heard=Logistic(-3.6, (7.5, 0.0, 0.0, 0.0)),
+    right=Logistic(-3.0, (3.5, 0.0, 0.1, 0.6)),
+    refuse=0.3,
+    doubt=0.5,
+    ask_margin=2.0,
+)
+
+
+def features(transcript: Transcript) -> tuple[float, ...]:
+    """FEATURES of the best hypothesis; needs token scores."""
+    best = transcript.hypotheses[0]
+    return (
+        best.score_per_token,
+        math.log(max(len(best.tokens), 1)),
+        float(best.log_p.min(initial=0.0)),
+        margin(transcript.hypotheses),
+    )
+
+
+def margin(hypotheses: Sequence[Hypothesis]) -> float:
+    """Nats between the best two meanings, at most MARGIN_CAP."""
+    if len(hypotheses) < 2:
+        return MARGIN_CAP
+    return min(hypotheses[0].rerank - hypotheses[1].rerank, MARGIN_CAP)
+
+
+def calibration(accept: Mapping[str, float], ask_margin: float | None = None) -> Calibration:
+    """The shipped calibration with a context's own numbers (calibration.json, key "accept") in place of its parts."""
+
+    def logistic(name: str, default: Logistic) -> Logistic:
+        weights = tuple(accept.get(f"{name}.{f}", w) for f, w in zip(FEATURES, default.weights, strict=True))
+        return Logistic(accept.get(f"{name}.bias", default.bias), weights)
+
+    return Calibration(
+        logistic("heard", DEFAULT.heard),
+        logistic("right", DEFAULT.right),
+        accept.get("refuse", DEFAULT.refuse),
+        accept.get("doubt", DEFAULT.doubt),
+        DEFAULT.ask_margin if ask_margin is None else ask_margin,
+    )
+
+
+def as_accept(calibrated: Calibration) -> dict[str, float]:
+    """`calibrated` as the flat numbers of calibration.json."""
+    flat: dict[str, float] = {}
+    for name, logistic in (("heard", calibrated.heard), ("right", calibrated.right)):
+        flat[f"{name}.bias"] = logistic.bias
+        flat |= {f"{name}.{f}": w for f, w in zip(FEATURES, logistic.weights, strict=True)}
+    return flat | {"refuse": calibrated.refuse, "doubt": calibrated.doubt}
+
+
+def fit_logistic(
+    x: NDArray[np.float64], y: NDArray[np.bool_], ridge: float = 1e-2, used: Sequence[str] = FEATURES
+) -> Logistic:
+    """Fit by Newton's method on standardised features, L2-regularised; x is [rows, features]. Unused features get 0."""
+    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
+    keep = np.array([name in used for name in FEATURES])
+    z = np.hstack([np.ones((len(x), 1)), ((x - mean) / scale) * keep])
+    w = np.zeros(z.shape[1])
+    penalty = ridge * len(x) / 100 * np.r_[0.0, np.ones(x.shape[1])]
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(z @ w, -60, 60)))
+        gradient = z.T @ (p - y) + penalty * w
+        hessian = (z * (p * (1 - p))[:, None]).T @ z + np.diag(penalty + 1e-9)
+        step = np.linalg.solve(hessian, gradient)
+        w -= step
+        if np.abs(step).max() < 1e-8:
+            break
+    weights = np.where(keep, w[1:] / scale, 0.0)
+    return Logistic(float(w[0] - (weights * mean).sum()), tuple(float(v) for v in weights))
+
+
+def expected_calibration_error(p: NDArray[np.float64], y: NDArray[np.bool_], bins: int = 10) -> float:
+    """Mean distance of stated and true probability over equal-width bins (Naeini et al., AAAI 2015)."""
+    index = np.minimum((p * bins).astype(int), bins - 1)
+    total = 0.0
+    for b in range(bins):
+        rows = index == b
+        if rows.any():
+            total += rows.mean() * abs(float(p[rows].mean()) - float(y[rows].mean()))
+    return total

@@ -1,0 +1,117 @@
+"""Accept, ask back or refuse: a pure function of the transcript and the context's calibrated thresholds.
+
+    no meaning, or hardly said to us      ─► refuse
+    two meanings nearly equal             ─► ask which, naming what differs
+    perhaps not said to us                ─► ask whether
+    otherwise                             ─► accept
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from assistant.grammar.tree import Context
+from assistant.types import Alternative, Hypothesis, Outcome, Transcript, Understanding
+from assistant.understand.calibration import Calibration, calibration, features, margin
+
+CONFUSABLE_MARGIN_FACTOR = 2.0
+"""Pairs of wordings that sound alike and mean different things need this many times the usual margin."""
+WIDENING_MARGIN_FACTOR = 1.5
+"""So does a meaning that says less than its competitor: lost words must not widen an order."""
+ALTERNATIVES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided and why."""
+
+    outcome: Outcome
+    reason: str
+    differs: tuple[str, ...] = ()
+
+
+def decide(transcript: Transcript, context: Context) -> Understanding:
+    """The decision about `transcript`. `question` and the times are filled in by whoever knows them."""
+    rule = calibration(context.settings.accept, context.settings.ask_margin)
+    if not transcript.hypotheses:
+        said = f"heard “{transcript.text}”, which is" if transcript.text else "nothing said was"
+        return _understanding(transcript, None, Verdict(Outcome.REFUSE, f"{said} not in the context"), 0.0, 0.0)
+    best = transcript.hypotheses[0]
+    heard, right = probabilities(transcript, rule)
+    return _understanding(transcript, best, _judge(transcript, context, rule, heard), heard, right)
+
+
+def probabilities(transcript: Transcript, rule: Calibration) -> tuple[float, float]:
+    """(was it said to us, is the meaning strictly right), each 0..1."""
+    best = transcript.hypotheses[0]
+    if len(best.tokens):
+        values = features(transcript)
+        heard = rule.heard.probability(values)
+        return heard, heard * rule.right.probability(values)
+    if best.words:
+        heard = sum(word.confidence for word in best.words) / len(best.words)
+    else:
+        heard = math.exp(min(best.score, 0.0) / 4)
+    gap = margin(transcript.hypotheses)
+    return heard, heard / (1 + math.exp(-gap))
+
+
+def _judge(transcript: Transcript, context: Context, rule: Calibration, heard: float) -> Verdict:
+    best = transcript.hypotheses[0]
+    if heard < rule.refuse:
+        return Verdict(Outcome.REFUSE, f"“{best.text}” fits best, but hardly sounds like it ({heard:.0%})")
+    for other in transcript.hypotheses[1:]:
+        gap = best.rerank - other.rerank
+        if gap < rule.ask_margin * _care(best, other, context):
+            differs = differing(best, other)
+            reason = f"“{best.text}” and “{other.text}” fit almost equally ({gap:.1f} nats apart)"
+            return Verdict(Outcome.ASK, reason, differs)
+    if heard < rule.doubt:
+        return Verdict(Outcome.ASK, f"“{best.text}” fits, but it may not have been said to me ({heard:.0%})")
+    return Verdict(Outcome.ACCEPT, f"“{best.text}” fits ({heard:.0%}) and nothing else comes near")
+
+
+def _care(best: Hypothesis, other: Hypothesis, context: Context) -> float:
+    """How many times the usual margin this pair needs."""
+    one, two = f" {best.text.lower()} ", f" {other.text.lower()} "
+    for a, b in context.settings.confusable:
+        if (f" {a} " in one and f" {b} " in two) or (f" {b} " in one and f" {a} " in two):
+            return CONFUSABLE_MARGIN_FACTOR
+    if best.intent == other.intent and best.slots.items() < other.slots.items():
+        return WIDENING_MARGIN_FACTOR
+    return 1.0
+
+
+def differing(best: Hypothesis, other: Hypothesis) -> tuple[str, ...]:
+    """Slots in which two meanings differ, or ("intent",) when they want different things."""
+    if best.intent != other.intent:
+        return ("intent",)
+    names = dict.fromkeys([*best.slots, *other.slots])
+    return tuple(name for name in names if best.slots.get(name) != other.slots.get(name))
+
+
+def _understanding(
+    transcript: Transcript, best: Hypothesis | None, verdict: Verdict, heard: float, right: float
+) -> Understanding:
+    slots: Mapping[str, Any] = best.slots if best else {}
+    top = best.rerank if best else 0.0
+    return Understanding(
+        outcome=verdict.outcome,
+        intent=best.intent if best else "",
+        slots=slots,
+        text=best.text if best else transcript.text,
+        confidence=right,
+        reason=verdict.reason,
+        engine=transcript.engine,
+        variant=transcript.variant,
+        differs=verdict.differs,
+        alternatives=tuple(
+            Alternative(h.text, h.intent, h.slots, h.rerank - top) for h in transcript.hypotheses[1 : 1 + ALTERNATIVES]
+        ),
+        partial=transcript.truncated,
+        response=best.response if best else "default",
+        heard=heard,
+    )
