@@ -18,17 +18,20 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import soundfile
+import soundfile  # type: ignore[import-untyped]
 from numpy.typing import NDArray
+
+from assistant.audio.portaudio import PORTAUDIO
 
 PATIENCE_S = 20.0
 LOOK_EVERY_S = 0.02
+ENVIRONMENT = ("XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH", "ALSA_CONFIG_PATH")
 PROGRAMS = ("pulseaudio", "pactl", "paplay", "parec")
 # aux0..aux3 would be silent through ALSA's plug-in: channels need the names of loudspeakers.
 FOUR_CHANNELS = "front-left,front-right,rear-left,rear-right"
@@ -124,16 +127,18 @@ class SoundServer:
                 "--realtime=no",
                 "--high-priority=no",
                 "--use-pid-file=no",
-                "--log-target=stderr",
+                f"--log-target=file:{self.folder}/pulse.log",
                 "--log-level=error",
             ],
-            stderr=(self.folder / "pulse.log").open("ab"),
+            stderr=subprocess.DEVNULL,
         )
-        until(lambda: len(self.pactl("list", "short", "sinks").splitlines()) == len(SINKS), "the sound server is up")
+        until(lambda: self.pactl("list", "short", "sinks").count("\n") == len(SINKS), "the sound server is up")
         # The monitor of an idle null sink begins up to 2 s late unless somebody listens already.
         self._listeners = [
             subprocess.Popen(
-                ["parec", "-d", f"{sink.name}.monitor", "--latency-msec=20", "--raw"], stdout=subprocess.PIPE
+                ["parec", "-d", f"{sink.name}.monitor", "--latency-msec=20", "--raw"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             )
             for sink in SINKS
         ]
@@ -169,6 +174,33 @@ class SoundServer:
             ["paplay", "-d", sink.name, f"--channel-map={sink.channel_map}", str(path)], check=True, timeout=120
         )
 
+    def unplug(self, sink: Sink) -> None:
+        """Take one device away while the server runs on, as when a plug is pulled."""
+        for line in self.pactl("list", "short", "modules").splitlines():
+            if f"sink_name={sink.name} " in line:
+                self.pactl("unload-module", line.split()[0])
+
+    def plug_in(self, sink: Sink) -> None:
+        """Bring it back."""
+        self.pactl("load-module", *sink.module.split())
+
+    @contextmanager
+    def recording(self, sink: Sink) -> Iterator[subprocess.Popen[bytes]]:
+        """What `sink` hears, as raw mono s16le at 48 kHz on the process's standard output, running already."""
+        process = subprocess.Popen(
+            ["parec", "-d", f"{sink.name}.monitor", "--raw", "--rate=48000", "--channels=1", "--latency-msec=20"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _first_bytes(process)
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
     @contextmanager
     def playing_over_and_over(self, sink: Sink, frames: NDArray[np.float32], rate_hz: int) -> Iterator[None]:
         """Keep playing while the block runs, for tests that wait for sound to come back; survives the server."""
@@ -192,9 +224,27 @@ class SoundServer:
         return self._runtime / "pulse.sock"
 
 
-def until(condition: object, what: str, patience_s: float = PATIENCE_S) -> None:
+@contextmanager
+def running_server() -> Iterator[SoundServer]:
+    """A started server that this process sees; afterwards the environment is as before and the server is gone."""
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    server = SoundServer.create()
+    try:
+        server.start()
+        PORTAUDIO.refresh()
+        yield server
+    finally:
+        server.stop()
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        PORTAUDIO.refresh()
+
+
+def until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait for a state of another process; fail with `what` when it does not come."""
-    assert callable(condition)
     deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, f"waited {patience_s:.0f} s in vain until {what}"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from assistant.errors import DeviceError
 
+DEFAULT = "default"
+
 # ALSA's card number changes with the order of plugging in: "USB Mic: Audio (hw:2,0)" is the device "USB Mic: Audio".
 CARD_NUMBER = re.compile(r"\s*\((?:plug)?hw:\d+,\d+\)$")
 # A plug-in of the sound server claims 32 channels and makes up those that it has not.
@@ -66,12 +68,15 @@ def stable_name(full_name: str) -> str:
 
 
 def find(devices: Sequence[Device], name: str | None, direction: Direction) -> Device:
-    """Return the device that `name` means: exactly, else regardless of case, else as a part; None is the default.
+    """Return the device that `name` means: exactly, else regardless of case, else as a part. None is the default;
+    so is "default" where no device is called so.
 
     Raises DeviceError, which lists the candidates, when none fits or several do.
     """
     usable = [device for device in devices if device.channels(direction) > 0]
     if name is None:
+        return _default(usable, direction)
+    if name == DEFAULT and not any(device.name == DEFAULT for device in usable):
         return _default(usable, direction)
     wanted = name.strip().casefold()
     exactly = [each for each in usable if name in (each.name, each.full_name)]

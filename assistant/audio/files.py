@@ -6,6 +6,8 @@ import logging
 import os
 from collections import deque
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile  # type: ignore[import-untyped]
@@ -17,6 +19,9 @@ from assistant.clock import Clock, SystemClock
 from assistant.errors import InputError
 from assistant.types import SAMPLE_RATE_HZ, AudioBlock
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 LOWEST_RATE_HZ = 4_000
 HIGHEST_RATE_HZ = 768_000
 CHUNK_S = 0.1
@@ -26,74 +31,61 @@ TOLERATED_SHORTFALL = 0.01  # an MP3's own frame count is that inexact; lossless
 log = logging.getLogger(__name__)
 
 
-class FileSource(Source):
-    """A sound file from its beginning to its end, as fast as it is read.
+class FileReader:
+    """A sound file as it is, chunk by chunk.
 
-    Raises InputError when the file is absent, no sound, empty, or has more than 8 channels; `read` raises it when the
-    file breaks off or does not decode (the sound before that has been delivered). Samples that are not numbers become
-    silence with one warning; what lies beyond full scale is clipped.
+    Raises InputError when the file is absent, no sound, empty, or has more than 8 channels.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, clock: Clock | None = None) -> None:
-        self._path = os.fspath(path)
-        self._file: soundfile.SoundFile | None = _open(self._path)
-        self._channels = int(self._file.channels)
-        self._chunk = max(1, round(self._file.samplerate * CHUNK_S))
-        self._cutter = BlockCutter(self._file.samplerate, self._channels)
-        self._ready: deque[NDArray[np.int16]] = deque()
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._file = _open(self.path)
+        self.channels = int(self._file.channels)
+        self.rate_hz = int(self._file.samplerate)
+        self._chunk = max(1, round(self.rate_hz * CHUNK_S))
         self._frames_read = 0
-        self._at = (clock or SystemClock()).monotonic()
         self._warned = False
 
     @property
-    def name(self) -> str:
-        return self._path
+    def duration_s(self) -> float | None:
+        """Length in seconds as the header says; None where it does not."""
+        frames = int(self._file.frames)
+        return frames / self.rate_hz if frames < UNKNOWN_LENGTH else None
 
-    @property
-    def channels(self) -> int:
-        return self._channels
+    def read(self) -> NDArray[np.float32] | None:
+        """Return the next 0.1 s, float32 [frames, channels] in ±1 (beyond, if the file is), or None at the end.
 
-    def read(self, timeout_s: float) -> AudioBlock | Nothing:  # noqa: ARG002 - a file never makes one wait
-        while not self._ready:
-            file = self._file
-            if file is None:
-                return Nothing.ENDED
-            self._read_chunk(file)
-        pcm = self._ready.popleft()
-        block = AudioBlock(pcm, self._at)
-        self._at += pcm.shape[1] / SAMPLE_RATE_HZ
-        return block
-
-    def close(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            file.close()
-        self._ready.clear()
-
-    def _read_chunk(self, file: soundfile.SoundFile) -> None:
+        Samples that are not numbers become silence, with one warning. Raises InputError when the file breaks off or
+        does not decode.
+        """
         try:
-            frames = file.read(self._chunk, dtype="float32", always_2d=True)
+            frames = self._file.read(self._chunk, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            if file.closed:
-                return
-            raise self._broken(file, str(error.error_string).rstrip(".")) from error
+            raise self._broken(str(error.error_string).rstrip(".")) from error
         if len(frames):
             self._frames_read += len(frames)
-            self._ready.extend(self._cutter.push(self._numbers_only(frames)))
-            return
-        if file.frames < UNKNOWN_LENGTH and self._frames_read < file.frames * (1 - TOLERATED_SHORTFALL):
-            raise self._broken(file, f"it promises {file.frames / file.samplerate:.2f} s")
-        self._file = None
-        file.close()
-        self._ready.extend(self._cutter.finish())
+            return self._numbers_only(frames)
+        promised_s = self.duration_s
+        if promised_s is not None and self._frames_read < promised_s * self.rate_hz * (1 - TOLERATED_SHORTFALL):
+            raise self._broken(f"it promises {promised_s:.2f} s")
+        return None
 
-    def _broken(self, file: soundfile.SoundFile, why: str) -> InputError:
-        self._file = None
-        after_s = self._frames_read / file.samplerate
-        file.close()
+    def close(self) -> None:
+        """Close the file. May be called twice."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _broken(self, why: str) -> InputError:
         return InputError(
-            f"the sound breaks off after {after_s:.2f} s ({why})",
-            where=self._path,
+            f"the sound breaks off after {self._frames_read / self.rate_hz:.2f} s ({why})",
+            where=self.path,
             remedy="the file is damaged or incomplete: copy or record it again",
         )
 
@@ -102,9 +94,60 @@ class FileSource(Source):
         if usable.all():
             return frames
         if not self._warned:
-            log.warning("%s: samples that are not numbers (NaN or infinite) are taken as silence", self._path)
+            log.warning("%s: samples that are not numbers (NaN or infinite) are taken as silence", self.path)
             self._warned = True
         return np.where(usable, frames, np.float32(0))
+
+
+class FileSource(Source):
+    """A sound file from its beginning to its end, as fast as it is read; what lies beyond full scale is clipped.
+
+    Times count from the moment of opening. Raises what `FileReader` raises; when a file breaks off, `read` raises after
+    the blocks that were whole have been delivered.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, clock: Clock | None = None) -> None:
+        self._reader = FileReader(path)
+        self._cutter = BlockCutter(self._reader.rate_hz, self._reader.channels)
+        self._ready: deque[NDArray[np.int16]] = deque()
+        self._at = (clock or SystemClock()).monotonic()
+        self._ended = False
+
+    @property
+    def name(self) -> str:
+        return self._reader.path
+
+    @property
+    def channels(self) -> int:
+        return self._reader.channels
+
+    def read(self, timeout_s: float) -> AudioBlock | Nothing:  # noqa: ARG002 - a file never makes one wait
+        while not self._ready:
+            if self._ended:
+                return Nothing.ENDED
+            self._read_chunk()
+        pcm = self._ready.popleft()
+        block = AudioBlock(pcm, self._at)
+        self._at += pcm.shape[1] / SAMPLE_RATE_HZ
+        return block
+
+    def close(self) -> None:
+        self._ended = True
+        self._ready.clear()
+        self._reader.close()
+
+    def _read_chunk(self) -> None:
+        try:
+            frames = self._reader.read()
+        except InputError:
+            self.close()
+            raise
+        if frames is None:
+            self._reader.close()
+            self._ended = True
+            self._ready.extend(self._cutter.finish())
+        else:
+            self._ready.extend(self._cutter.push(frames))
 
 
 def _open(path: str) -> soundfile.SoundFile:

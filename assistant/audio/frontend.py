@@ -102,6 +102,8 @@ class DelayAndSum:
         _check(block, self._channels)
         if block.gap:
             self._history = np.zeros_like(self._history)
+        if block.pcm.shape[1] == 0:
+            return AudioFrame(_to_pcm(np.zeros(0)), block.at - self._latency_s, block.gap)
         sound: NDArray[np.float64] = np.concatenate((self._history, block.pcm), axis=1)
         self._history = sound[:, block.pcm.shape[1] :]
         windows = np.lib.stride_tricks.sliding_window_view(sound, self._filter.shape[1], axis=1)
@@ -133,21 +135,21 @@ class OffsetRemoval:
 def front_end(
     kind: str, channels: int, *, index: int = 0, array: Array | None = None, azimuth_deg: float = 0.0
 ) -> FrontEnd:
-    """The front end that a configuration names: "pick", "mean" or "delay-and-sum". Raises ConfigError."""
+    """The front end that a configuration names: "pick", "mean" or "delay_and_sum". Raises ConfigError."""
     if kind == "pick":
         return Pick(channels, index)
     if kind == "mean":
         return Mean(channels)
-    if kind == "delay-and-sum":
+    if kind == "delay_and_sum":
         if array is None or array.channels != channels:
             raise ConfigError(
-                f"delay-and-sum needs the place of each of the {channels} microphones",
-                where="audio.front_end",
+                f"delay_and_sum needs the place of each of the {channels} microphones",
+                where="audio.frontend",
                 remedy="give the array's geometry, or choose mean",
             )
         return DelayAndSum(array, azimuth_deg)
     raise ConfigError(
-        f"there is no front end {kind!r}", where="audio.front_end", remedy="choose pick, mean or delay-and-sum"
+        f"there is no front end {kind!r}", where="audio.frontend", remedy="choose pick, mean or delay_and_sum"
     )
 
 
@@ -181,6 +183,6 @@ def _check(block: AudioBlock, channels: int) -> None:
     if block.pcm.shape[0] != channels:
         raise ConfigError(
             f"the source has {block.pcm.shape[0]} channels, the front end expects {channels}",
-            where="audio.front_end",
+            where="audio.frontend",
             remedy="give both the same number",
         )

@@ -90,6 +90,12 @@ class Renderer:
         with self._lock:
             self._stopping = bool(self._pieces)
 
+    @property
+    def queued(self) -> int:
+        """Samples still to be rendered."""
+        with self._lock:
+            return sum(len(piece) for piece in self._pieces)
+
     def render(self, out: NDArray[np.int16]) -> None:
         """Fill `out` [samples] with what is next; silence where nothing is."""
         with self._lock:
@@ -152,12 +158,28 @@ class Loudspeaker:
         """Rate of the stream and of the reference."""
         return self._rate_hz
 
+    @property
+    def alive(self) -> bool:
+        """Whether the loudspeaker still takes sound; what it has not taken by its loss is forgotten."""
+        fresh = self._clock.monotonic() - self._heard_at < DEAD_AFTER_S
+        return self._stream is not None and self._stream.active and fresh
+
+    @property
+    def latency_s(self) -> float:
+        """From a sample's being sent to its being heard, as PortAudio reports it; 0 while it is lost."""
+        return 0.0 if self._stream is None else float(self._stream.latency)
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds of sound still to be sent, for those who add sound as it is needed."""
+        return self._renderer.queued / self._rate_hz
+
     def play(self, pcm: NDArray[np.int16], rate_hz: int) -> None:
         """As `Sink.play`. Raises DeviceError when the loudspeaker is gone and does not come back."""
         with PORTAUDIO.lock:
             if self._closed:
                 raise DeviceError("it was closed", where=self._name, remedy="open it again")
-            if not self._alive():
+            if not self.alive:
                 self.release()
                 PORTAUDIO.refresh()
                 self._open()
@@ -219,10 +241,6 @@ class Loudspeaker:
                     return
             raise errors[-1]
 
-    def _alive(self) -> bool:
-        fresh = self._clock.monotonic() - self._heard_at < DEAD_AFTER_S
-        return self._stream is not None and self._stream.active and fresh
-
     def _callback(self, out: NDArray[np.int16], count: int, _time: Any, _status: Any) -> None:
         """PortAudio's thread; must not raise."""
         mono = self._mono[:count]
@@ -274,4 +292,6 @@ class WavSink:
 def _resample(pcm: NDArray[np.int16], from_hz: int, to_hz: int) -> NDArray[np.int16]:
     if from_hz == to_hz:
         return np.array(pcm, dtype=np.int16)
-    return to_int16(Resampler(from_hz, to_hz, 1).finish(to_float(pcm)[:, np.newaxis])[:, 0])
+    resampler = Resampler(from_hz, to_hz, 1)
+    begun = resampler.process(to_float(pcm)[:, np.newaxis])
+    return to_int16(np.concatenate((begun, resampler.finish())))[:, 0]

@@ -19,6 +19,7 @@ class Resampler:
     """Streaming conversion between two rates; equal rates pass through bit for bit."""
 
     def __init__(self, from_hz: float, to_hz: float, channels: int) -> None:
+        self._channels = channels
         self._soxr = None if from_hz == to_hz else soxr.ResampleStream(from_hz, to_hz, channels, "float32", "HQ")
 
     def process(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -27,11 +28,12 @@ class Resampler:
             return frames
         return np.asarray(self._soxr.resample_chunk(np.ascontiguousarray(frames)), dtype=np.float32)
 
-    def finish(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take the last frames (may be none) and return all that is left, so that lengths are in the ratio of rates."""
+    def finish(self) -> NDArray[np.float32]:
+        """Return all that is left, so that the lengths in all are in the ratio of the rates. Only once."""
+        nothing = np.zeros((0, self._channels), dtype=np.float32)
         if self._soxr is None:
-            return frames
-        return np.asarray(self._soxr.resample_chunk(np.ascontiguousarray(frames), last=True), dtype=np.float32)
+            return nothing
+        return np.asarray(self._soxr.resample_chunk(nothing, last=True), dtype=np.float32)
 
 
 class BlockCutter:
@@ -40,7 +42,6 @@ class BlockCutter:
     def __init__(self, rate_hz: float, channels: int) -> None:
         self._resampler = Resampler(rate_hz, SAMPLE_RATE_HZ, channels)
         self._rest = np.zeros((0, channels), dtype=np.int16)
-        self._channels = channels
 
     def push(self, frames: NDArray[np.float32]) -> list[NDArray[np.int16]]:
         """Take frames [n, channels] in ±1; return the blocks that are complete."""
@@ -48,7 +49,7 @@ class BlockCutter:
 
     def finish(self) -> list[NDArray[np.int16]]:
         """Return what is left; the last block may be short."""
-        blocks = self._cut(self._resampler.finish(np.zeros((0, self._channels), dtype=np.float32)))
+        blocks = self._cut(self._resampler.finish())
         if len(self._rest):
             blocks.append(frozen_array(np.ascontiguousarray(self._rest.T)))
             self._rest = self._rest[:0]

@@ -80,7 +80,7 @@ class Ring:
     def read(self, limit: int) -> Chunk | None:
         """Take up to `limit` frames that follow one another without a gap; None when the ring is empty."""
         written = self._written  # once: frames and gaps published later wait for the next call
-        if written == self._read:
+        if written == self._read or limit < 1:
             return None
         gap = 0
         if self._gaps and self._gaps[0][0] == self._read:
