@@ -20,6 +20,7 @@ import msgspec
 
 import assistant
 from assistant.errors import ContextError
+from assistant.grammar.crosscheck import cross_check
 from assistant.grammar.places import ContextFaults, Faults, did_you_mean, read_yaml
 from assistant.grammar.resolve import Resolved, resolve
 from assistant.grammar.responses import read_responses
@@ -33,6 +34,7 @@ from assistant.grammar.tree import (
     ListRef,
     Node,
     NumberList,
+    Place,
     Sequence,
     Settings,
     SlotList,
@@ -55,7 +57,7 @@ def load_context(path_or_name: str | os.PathLike[str]) -> Context:
     header = read_settings(folder, faults)
     source = read_sentences(folder, header, faults)
     responses = read_responses(folder, faults)
-    actions = _read_actions(folder, faults)
+    actions, action_places = _read_actions(folder, faults)
     resolved = resolve(source, faults)
     if faults:
         raise ContextFaults(_shown(folder), faults)
@@ -67,11 +69,11 @@ def load_context(path_or_name: str | os.PathLike[str]) -> Context:
         templates=tuple(resolved.templates),
         rules=MappingProxyType(resolved.rules),
         lists=MappingProxyType(resolved.lists),
-        responses=responses,
+        responses=responses.templates,
         actions=actions,
         settings=header.settings,
         hash=_hash(resolved, header.settings),
-        notes=tuple(resolved.notes),
+        notes=(*resolved.notes, *cross_check(resolved, responses, actions, action_places)),
     )
 
 
@@ -113,8 +115,10 @@ def _shown(folder: Path) -> str:
     return min(relative, str(folder), key=len)
 
 
-def _read_actions(folder: Path, faults: Faults) -> Mapping[str, Action]:
+def _read_actions(folder: Path, faults: Faults) -> tuple[Mapping[str, Action], Mapping[str, Place]]:
+    """Actions by intent, and where each stands."""
     actions: dict[str, Action] = {}
+    places: dict[str, Place] = {}
     path = folder / ACTIONS_FILE
     located = read_yaml(path, ACTIONS_FILE, faults) if path.exists() else None
     if located is not None and not isinstance(located.value, dict):
@@ -124,7 +128,8 @@ def _read_actions(folder: Path, faults: Faults) -> Mapping[str, Action]:
             spec = read(item, ActionSpec, faults, f"the action of '{intent}'")
             if spec is not None:
                 actions[intent] = Action(spec.skill, MappingProxyType(spec.parameters), spec.risk)
-    return MappingProxyType(actions)
+                places[intent] = located.keys[intent]
+    return MappingProxyType(actions), places
 
 
 def _hash(resolved: Resolved, settings: Settings) -> str:

@@ -69,7 +69,30 @@ def resolve(source: Source, faults: Faults) -> Resolved:
         for text_list in group.lists.values():
             _check_values(text_list, {**source.rules, **group.rules}, faults)
         _resolve_group(group, f"{group.intent} {counts[group.intent]}", source, resolved, faults)
+    _note_unused(source, resolved)
     return resolved
+
+
+def _note_unused(source: Source, resolved: Resolved) -> None:
+    """Note rules and lists that no sentence needs, also through rules."""
+    used: set[str] = set()
+    todo: list[Node] = [template.node for template in resolved.templates]
+    while todo:
+        for reference in references(todo.pop()):
+            name = reference.list if isinstance(reference, ListRef) else reference.rule
+            if name not in used:
+                used.add(name)
+                if isinstance(reference, RuleRef):
+                    todo.append(resolved.rules[name])
+                elif isinstance(values := resolved.lists[name], TextList):
+                    todo += [value.node for value in values.values]
+    written = {base_name(name) for name in used}
+    for name, values in source.lists.items():
+        if name not in written and values.place:
+            resolved.notes.append((values.place, f"list '{name}' is never used"))
+    for name, rule in source.rules.items():
+        if name not in written:
+            resolved.notes.append((rule.place, f"rule '{name}' is never used"))
 
 
 def _resolve_group(group: Group, label: str, source: Source, resolved: Resolved, faults: Faults) -> None:

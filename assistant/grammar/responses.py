@@ -18,8 +18,11 @@ from typing import Any, Union
 
 from assistant.grammar.places import Faults, read_yaml
 from assistant.grammar.schema import ResponsesFile, ResponsesSpec, read
+from assistant.grammar.tree import Place
 
 RESPONSES_FOLDER = "responses"
+WORDINGS_INTENT = "assistant"
+"""The pseudo-intent whose replies are the assistant's own wordings."""
 
 _SIGNS = "{}[]()|"
 _SLOT = re.compile(r"([\w.]+)(?::([^/{}]+)(?:/([^/{}]+))?)?")
@@ -60,9 +63,18 @@ def slots_of(template: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(slot.name for slot in _slots(_parse(template))))
 
 
-def read_responses(folder: Path, faults: Faults) -> Mapping[str, Mapping[str, str]]:
-    """Read responses/*.yaml: intent → key → template; a missing folder counts as empty."""
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """intent → key → template, and where each stands."""
+
+    templates: Mapping[str, Mapping[str, str]]
+    places: Mapping[tuple[str, str], Place]
+
+
+def read_responses(folder: Path, faults: Faults) -> Responses:
+    """Read responses/*.yaml; a missing folder counts as empty."""
     responses: dict[str, dict[str, str]] = {}
+    places: dict[tuple[str, str], Place] = {}
     directory = folder / RESPONSES_FOLDER
     for path in sorted(path for path in directory.rglob("*") if path.suffix in (".yaml", ".yml")):
         located = read_yaml(path, path.relative_to(folder).as_posix(), faults)
@@ -83,7 +95,8 @@ def read_responses(folder: Path, faults: Faults) -> Mapping[str, Mapping[str, st
                 except ReplyError as error:
                     faults.add(reply.place, f"reply '{key}' of intent '{intent}' {error}")
                 responses.setdefault(intent, {})[key] = reply.value
-    return MappingProxyType({intent: MappingProxyType(replies) for intent, replies in responses.items()})
+                places[intent, key] = reply.place
+    return Responses(MappingProxyType({name: MappingProxyType(keys) for name, keys in responses.items()}), places)
 
 
 def _said(part: str | _Slot | _Alternatives, slots: Mapping[str, Any]) -> str:

@@ -90,6 +90,15 @@ def literal(node: Node) -> str | None:
     return " ".join(node.text.split()).casefold() if isinstance(node, Text) else None
 
 
+def words_of(node: Node) -> list[str]:
+    """The words of a node's own text, in order, with what is glued to them ("light[s]" is "light" and "s")."""
+    if isinstance(node, Text):
+        return node.text.split()
+    if isinstance(node, (Sequence, Choice)):
+        return [word for item in node.items for word in words_of(item)]
+    return []
+
+
 class _Reader:
     def __init__(self, rare: Mapping[str, float], used: set[str]) -> None:
         self._rare = rare
