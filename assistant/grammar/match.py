@@ -4,9 +4,9 @@ A repair has a cost in slips (1 is one wrong letter). The wording may be wrong, 
 a list needs words that were typed, numbers are taken as they are, and a typed "not" is not passed over.
 
     repair                         cost
-    word one, two slips off        1, 1.5; and 0.5 more if what was typed is itself a word of the context
-    typed word passed over         0.25 filler ("please"), 0.5 function word, 1.25 unknown, 1.5 known, 2 number
-    word of the grammar missing    0.5 function word, 1 other; inside a list's value 1.5 times that
+    word one, two slips off        1, 1.5; and 1.5 more if what was typed is itself a word of the context
+    typed word passed over         0.1 filler ("please"), 0.3 function word, 2.5 unknown, 3 known, 4 number
+    word of the grammar missing    0.3 function word, 2.5 other; inside a list's value 1.4 times that
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from assistant.grammar.tree import Context
 from assistant.grammar.typed import Slips, Typed, is_number, read_typed
 
 SLIP_COST = {1: 1.0, 2: 1.5}
-KNOWN_WORD_COST = 0.5
-FILLER_COST = 0.25
-FUNCTION_WORD_COST = 0.5
-UNKNOWN_WORD_COST = 1.25
-PASSED_WORD_COST = 1.5
-PASSED_NUMBER_COST = 2.0
-MISSING_WORD_COST = 1.0
-INSIDE_VALUE = 1.5
+KNOWN_WORD_COST = 1.5
+FILLER_COST = 0.1
+FUNCTION_WORD_COST = 0.3
+UNKNOWN_WORD_COST = 2.5
+PASSED_WORD_COST = 3.0
+PASSED_NUMBER_COST = 4.0
+MISSING_WORD_COST = 2.5
+INSIDE_VALUE = 1.4
 """A missing word inside a list's value costs so many times as much as elsewhere."""
 
 FILLERS = frozenset(
@@ -44,7 +44,7 @@ FUNCTION_WORDS = frozenset(
 REVERSING = frozenset({"not", "dont", "doesnt", "no", "never", "without", "except", "but", "unless", "nor", "neither"})
 """Without these the rest means something else, so they are never passed over."""
 
-MARGIN = 1.0
+MARGIN = 2.0
 """Matches that cost so much more than the best one are not looked for."""
 
 MAX_EXPANSIONS = 20_000
