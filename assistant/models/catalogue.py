@@ -90,3 +90,18 @@ def find_model(name: str, models: Mapping[str, Model] | None = None) -> Model:
         hint = f"did you mean '{near[0]}'?" if near else "see `assistant models list`"
         raise ModelError(f"no model is called '{name}'", remedy=hint)
     return models[name]
+
+
+def model_for(engine: str, language: str, models: Mapping[str, Model] | None = None) -> Model:
+    """The first model of `engine` for `language` (BCP 47). Raises ModelError that names the languages there are."""
+    models = catalogue() if models is None else models
+    of_engine = [model for model in models.values() if model.engine == engine]
+    wanted = language.lower().split("-", maxsplit=1)[0]
+    for model in of_engine:
+        if model.language == wanted:
+            return model
+    languages = ", ".join(sorted({model.language for model in of_engine})) or "none"
+    raise ModelError(
+        f"{engine} has no model for language '{language}'",
+        remedy=f"languages with one: {languages}; or give the folder of a model of your own",
+    )

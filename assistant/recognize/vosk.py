@@ -149,8 +149,8 @@ class Vosk:
     def decoder(self, grammar: VoskGrammar) -> Any:
         """A fresh Kaldi recogniser.
 
-        One is made for each utterance (1 ms for 100 phrases, 30 ms for 5,000): used again it grows (vosk-api #209), its times run on, and what it
-        adapted to the last speaker makes the same sound give another answer.
+        One is made for each utterance (1 ms for 100 phrases, 30 ms for 5,000): used again it grows (vosk-api #209),
+        its times run on, and what it adapted to the last speaker makes the same sound give another answer.
         """
         made = self._vosk.KaldiRecognizer(self._model, SAMPLE_RATE_HZ, grammar.phrases)
         made.SetMaxAlternatives(N_BEST)

@@ -64,29 +64,18 @@ class Meaning(Protocol):
         ...
 
 
-def differing(best: Meaning, other: Meaning) -> tuple[str, ...]:
-    """Slot names in which the two differ, in the order of their slots; ("intent",) when the intents differ."""
-    if best.intent != other.intent:
-        return (INTENT,)
-    names = dict.fromkeys((*best.slots, *other.slots))
-    return tuple(name for name in names if best.slots.get(name) != other.slots.get(name))
-
-
 def question(best: Meaning, other: Meaning | None = None, differs: Sequence[str] = ()) -> str:
     """Ask which of two meanings was meant, or with one alone whether it was.
 
-    differs: as `differing` returns it, which is used when it is empty.
+    differs: the slot names in which they differ, or ("intent",), as `Understanding.differs` holds them.
     """
-    if other is None:
+    if other is None or not differs:
         return _confirmation(best)
-    names = tuple(differs) or differing(best, other)
-    if not names:
-        return _confirmation(best)
-    if INTENT in names or len(names) > MAX_NAMED_SLOTS:
+    if INTENT in differs or len(differs) > MAX_NAMED_SLOTS:
         return _about_all(best, other)
-    if len(names) == 1:
-        return _about_one(names[0], best, other)
-    return _about_several(names, best, other)
+    if len(differs) == 1:
+        return _about_one(differs[0], best, other)
+    return _about_several(differs, best, other)
 
 
 def _confirmation(meaning: Meaning) -> str:

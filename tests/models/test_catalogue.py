@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import ModelError
-from assistant.models.catalogue import catalogue, find_model, read_catalogue
+from assistant.models.catalogue import catalogue, find_model, model_for, read_catalogue
 from assistant.models.store import Store
 
 ENTRY = """
@@ -57,3 +57,10 @@ def test_the_default_model_is_sound_in_this_installation(tmp_path: Path) -> None
     store = Store(tmp_path)
     assert store.verify(model) == ()
     assert (store.require(model) / "encoder_model.ort").is_file()
+
+
+def test_a_model_is_found_by_engine_and_language() -> None:
+    assert model_for("vosk", "en-US").name == "vosk-small-en"
+    assert model_for("vosk", "ko").name == "vosk-small-ko"
+    with pytest.raises(ModelError, match=r"vosk has no model for language 'fi'; languages with one: en, ko"):
+        model_for("vosk", "fi")

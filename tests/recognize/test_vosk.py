@@ -72,7 +72,7 @@ def utterance_of(path: Path, seconds: float | None = None) -> Utterance:
 
 @pytest.fixture(scope="session")
 def command(data: Path) -> Utterance:
-    """ "Change all the lights to blue", in Korean."""
+    """A command in Korean: change all the lights to blue."""
     return utterance_of(data / "korean" / "test_within_context_ko.wav")
 
 

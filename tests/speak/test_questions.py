@@ -2,16 +2,21 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.speak.questions import differing, question
-from assistant.types import Alternative
+from assistant.speak.questions import question
+from assistant.types import Hypothesis, frozen_array
+from assistant.understand.decide import differing
 
 
-def meaning(text: str, intent: str = "order", **slots: Any) -> Alternative:
-    return Alternative(text=text, intent=intent, slots=slots, score=0.0)
+NONE = frozen_array(np.zeros(0, np.float32))
+
+
+def meaning(text: str, intent: str = "order", **slots: Any) -> Hypothesis:
+    return Hypothesis(intent, slots, text, 0.0, 0.0, NONE.astype(np.int32), NONE, NONE)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +59,8 @@ def meaning(text: str, intent: str = "order", **slots: Any) -> Alternative:
         ),
     ],
 )
-def test_the_question_names_what_differs(best: Alternative, other: Alternative, asked: str) -> None:
-    assert question(best, other) == asked
+def test_the_question_names_what_differs(best: Hypothesis, other: Hypothesis, asked: str) -> None:
+    assert question(best, other, differing(best, other)) == asked
 
 
 def test_alone_it_asks_whether_that_was_said() -> None:
@@ -63,26 +68,20 @@ def test_alone_it_asks_whether_that_was_said() -> None:
 
 
 def test_two_meanings_that_do_not_differ_are_asked_about_as_one() -> None:
-    assert question(meaning("lights", a=1), meaning("the lights", a=1)) == "Did you say: lights?"
-
-
-def test_differing_names_slots_in_order_and_intents_before_slots() -> None:
-    assert differing(meaning("", b=1, a=2, c=3), meaning("", c=4, b=1, d=5)) == ("a", "c", "d")
-    assert differing(meaning("", intent="x", a=1), meaning("", intent="y", a=2)) == ("intent",)
+    assert question(meaning("lights", a=1), meaning("the lights", a=1), ()) == "Did you say: lights?"
 
 
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(-100, 100), st.floats(-9, 9), st.text(max_size=12))
 MEANINGS = st.builds(
-    Alternative,
-    text=st.text(max_size=30),
-    intent=st.sampled_from(["On", "Off"]),
-    slots=st.dictionaries(st.sampled_from(["size", "minutes", "name", "room"]), VALUES),
-    score=st.just(0.0),
+    lambda text, intent, slots: meaning(text, intent, **slots),
+    st.text(max_size=30),
+    st.sampled_from(["On", "Off"]),
+    st.dictionaries(st.sampled_from(["size", "minutes", "name", "room"]), VALUES),
 )
 
 
 @given(MEANINGS, MEANINGS)
-def test_whatever_the_meanings_one_question_comes_out(best: Alternative, other: Alternative) -> None:
-    asked = question(best, other)
+def test_whatever_the_meanings_one_question_comes_out(best: Hypothesis, other: Hypothesis) -> None:
+    asked = question(best, other, differing(best, other))
     assert asked.endswith("?")
-    assert asked != question(Alternative("", "", {}, 0.0))
+    assert asked != question(meaning("", ""))
