@@ -32,7 +32,9 @@ LATENCY_S = 0.02
 FADE_S = 0.005
 TAIL_S = 0.05  # what was sent last is heard by then
 REFERENCE_S = 1.0
-DEAD_AFTER_S = 1.0
+DEAD_AFTER_S = 1.0  # without a callback
+START_S = 3.0  # that the first callback may take
+LOOK_EVERY_S = 0.25
 
 
 @runtime_checkable
@@ -135,7 +137,7 @@ class Loudspeaker:
     """A loudspeaker by name (a part of it will do; None is the default), open as long as the object lives.
 
     reference: ring of what was really sent, int16 [frames, 1] at `rate_hz`, for echo cancelling. Nobody need read it:
-        then it stays full and drops.
+        then it stays full and drops. It is another ring after the loudspeaker was opened again.
 
     Raises DeviceError when it is absent or in use. If it is lost, the next `play` opens it again, in a fresh list.
     """
@@ -189,11 +191,23 @@ class Loudspeaker:
         self._renderer.stop()
 
     def wait(self, timeout_s: float) -> bool:
-        return self._clock.wait(self._renderer.idle, timeout_s)
+        """As `Sink.wait`; True at once when the loudspeaker is lost, for then nothing more will be played."""
+        deadline = self._clock.monotonic() + timeout_s
+        while self.playing:
+            remaining_s = deadline - self._clock.monotonic()
+            if remaining_s <= 0:
+                return False
+            self._clock.wait(self._renderer.idle, min(remaining_s, LOOK_EVERY_S))
+        return True
 
     @property
     def playing(self) -> bool:
-        return not self._renderer.idle.is_set()
+        return not self._renderer.idle.is_set() and self.alive
+
+    @property
+    def busy(self) -> bool:
+        """Whether a reply would be cut off if the stream ended now."""
+        return self.playing
 
     def close(self) -> None:
         self._closed = True
@@ -224,7 +238,7 @@ class Loudspeaker:
                 self.reference = Ring(round(REFERENCE_S * rate_hz), 1)
                 self._mono = np.zeros((round(rate_hz * BLOCK_S), 1), dtype=np.int16)
                 try:
-                    self._heard_at = self._clock.monotonic()
+                    self._heard_at = self._clock.monotonic() + START_S
                     self._stream = PORTAUDIO.open(
                         Direction.OUTPUT,
                         device,

@@ -43,6 +43,11 @@ class Stream(Protocol):
 class Tenant(Protocol):
     """Owner of an open stream."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody would hear it if the stream ended now."""
+        ...
+
     def release(self) -> None:
         """Close the stream now, in whatever thread: the list of devices is made anew."""
         ...
@@ -83,18 +88,35 @@ class PortAudio:
             try:
                 return find(self.devices(), name, direction)
             except DeviceError:
-                self.refresh()
-                return find(self.devices(), name, direction)
+                return self.find_anew(name, direction)
+
+    def find_anew(self, name: str | None, direction: Direction) -> Device:
+        """Return the device that `name` means in a new list, however many tenants lose their streams by it.
+
+        Raises DeviceError when there is none, and while a tenant is busy: a reply is not cut off for a list.
+        """
+        with self.lock:
+            if any(tenant.busy for tenant in self._tenants):
+                raise DeviceError("the list of devices is not made anew while a reply is spoken", remedy="try again")
+            self.refresh()
+            return find(self.devices(), name, direction)
 
     def refresh(self) -> None:
-        """Make the list of devices anew. Every tenant's stream is closed."""
+        """Make the list of devices anew. Every tenant's stream is closed. Raises DeviceError when that fails."""
         with self.lock:
             library = self._load()
             for tenant in list(self._tenants):
                 tenant.release()
             self._tenants.clear()
-            library._terminate()  # noqa: SLF001 - sounddevice documents both for this use
-            library._initialize()  # noqa: SLF001
+            try:
+                # sounddevice documents both for this use; the first counts how often the second was called.
+                if library._initialized:  # noqa: SLF001
+                    library._terminate()  # noqa: SLF001
+                library._initialize()  # noqa: SLF001
+            except library.PortAudioError as error:
+                raise DeviceError(
+                    f"the sound system does not start ({error.args[0]})", remedy="check that the sound server runs"
+                ) from error
 
     def open(
         self,
@@ -122,9 +144,13 @@ class PortAudio:
                     latency=latency,
                     callback=callback,
                 )
+            except library.PortAudioError as error:
+                raise why_not(error, device, direction, channels, rate_hz) from error
+            try:
                 stream.start()
             except library.PortAudioError as error:
-                raise _why_not(error, device, direction, channels, rate_hz) from error
+                stream.close()
+                raise why_not(error, device, direction, channels, rate_hz) from error
             self._tenants.add(tenant)
             return stream
 
@@ -158,7 +184,8 @@ class PortAudio:
 PORTAUDIO = PortAudio()
 
 
-def _why_not(error: Exception, device: Device, direction: Direction, channels: int, rate_hz: int) -> DeviceError:
+def why_not(error: Exception, device: Device, direction: Direction, channels: int, rate_hz: int) -> DeviceError:
+    """PortAudio's refusal to open `device`, as a line with a remedy."""
     code = error.args[1] if len(error.args) > 1 else None
     if code == IN_USE:
         return DeviceError(

@@ -163,10 +163,11 @@ def _meter(channels: int) -> Iterator[Callable[[NDArray[np.int32]], None]]:
     from rich.live import Live
 
     with Live(console=Console(file=sys.stderr), transient=True, refresh_per_second=20) as live:
-        yield lambda level: live.update("\n".join(_bar(channel, level[channel]) for channel in range(channels)))
+        yield lambda level: live.update("\n".join(level_bar(channel, level[channel]) for channel in range(channels)))
 
 
-def _bar(channel: int, level: float) -> str:
+def level_bar(channel: int, level: float) -> str:
+    """One channel's bar, in rich's markup; level: the peak, 0 to 32,768."""
     level_db = _dbfs(level)
     filled = round(METER_WIDTH * max(0.0, 1 - level_db / METER_FLOOR_DB))
     colour = "red" if level_db > -1 else "yellow" if level_db > -6 else "green"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import subprocess
 import sys
 import threading
@@ -15,6 +18,7 @@ import soundfile  # type: ignore[import-untyped]
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from assistant.audio.devices import Direction
 from assistant.audio.playback import BLOCK_S, FADE_S, Loudspeaker
 from assistant.audio.portaudio import PORTAUDIO
 from assistant.audio.reconnect import State
@@ -277,6 +281,31 @@ def test_a_loudspeaker_that_was_lost_speaks_at_the_next_reply(sound_server: Soun
                 assert speaker.alive
 
 
+def test_a_new_list_waits_while_a_reply_is_spoken(sound_server: SoundServer, speaker: Loudspeaker) -> None:
+    speaker.play(np.full(10 * speaker.rate_hz, 5_000, np.int16), speaker.rate_hz)
+    assert speaker.busy
+    with pytest.raises(DeviceError, match="not made anew while a reply is spoken"):
+        PORTAUDIO.find_anew("mic1", Direction.INPUT)
+    assert speaker.alive
+    speaker.stop()
+    assert speaker.wait(PATIENCE_S)
+    assert PORTAUDIO.find_anew("mic1", Direction.INPUT).name == "mic1"
+
+
+def test_a_reply_to_a_server_that_dies_is_over(sound_server: SoundServer) -> None:
+    with Loudspeaker(SPEAKER.name) as speaker:
+        speaker.play(np.full(100 * speaker.rate_hz, 5_000, np.int16), speaker.rate_hz)
+        assert not speaker.wait(0.0)
+        sound_server.kill()
+        assert speaker.wait(PATIENCE_S)
+        assert not speaker.playing
+        with pytest.raises(DeviceError, match="no loudspeaker has this name"):
+            speaker.play(np.zeros(480, np.int16), 48_000)
+        sound_server.start()
+    with pytest.raises(DeviceError, match="it was closed"):
+        speaker.play(np.zeros(480, np.int16), 48_000)
+
+
 def test_a_loudspeaker_survives_a_microphone_that_is_opened_again(
     sound_server: SoundServer, speaker: Loudspeaker
 ) -> None:
@@ -309,7 +338,7 @@ def test_the_command_line_lists_records_and_plays(
     assert {sink.name for sink in SINKS} <= {each["name"] for each in listed}
     assert "mic4" in assistant("devices").stdout
 
-    out = tmp_path / "kitchen.wav"
+    out = tmp_path / "kitchen.flac"
     with sound_server.playing_over_and_over(MIC4, four_voices, SAMPLE_RATE_HZ):
         done = assistant("record", "--device", "mic4", "--channels", "4", "--seconds", "1.5", "--json", str(out))
     assert done.returncode == 0, done.stderr
@@ -328,6 +357,27 @@ def test_the_command_line_lists_records_and_plays(
         said, _ = playing.communicate(timeout=60)
     assert playing.returncode == 0
     assert "1.5 s played on spk" in said
+
+
+def test_a_terminal_shows_a_level_meter_while_recording(
+    sound_server: SoundServer, four_voices: NDArray[np.float32], tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    with sound_server.playing_over_and_over(MIC1, four_voices[:, :1], SAMPLE_RATE_HZ):
+        recording = subprocess.Popen(
+            [*COMMAND, "record", "--device", "mic1cd", "--seconds", "0.5", str(tmp_path / "x.wav")],
+            cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=theirs, text=True, env={**os.environ, "TERM": "xterm"},
+        )  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal tells that the other side is gone
+            while data := os.read(ours, 65_536):
+                shown += data
+        os.close(ours)
+        said, _ = recording.communicate(timeout=60)
+    assert recording.returncode == 0
+    assert "0.5 s of 1 channels from mic1cd" in said
+    assert "dBFS" in shown.decode()
 
 
 def test_the_command_line_names_the_microphones_when_none_fits(sound_server: SoundServer, tmp_path: Path) -> None:
