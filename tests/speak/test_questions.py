@@ -11,7 +11,6 @@ from assistant.speak.questions import question
 from assistant.types import Hypothesis, frozen_array
 from assistant.understand.decide import differing
 
-
 NONE = frozen_array(np.zeros(0, np.float32))
 
 
