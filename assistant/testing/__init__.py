@@ -1,7 +1,10 @@
-"""For tests, ours and those of anyone's plug-in: a clock to hold, a conformance check per protocol, the recordings."""
+"""For tests, ours and those of anyone's plug-in: a clock to hold, a source of sound to fill by hand, a
+conformance check per protocol, the recordings.
+"""
 
+from assistant.audio.queued import QueueSource
 from assistant.testing.clock import HeldClock
 from assistant.testing.conformance import NonConformance, check_recognizer
 from assistant.testing.recordings import find_recordings
 
-__all__ = ["HeldClock", "NonConformance", "check_recognizer", "find_recordings"]
+__all__ = ["HeldClock", "NonConformance", "QueueSource", "check_recognizer", "find_recordings"]
