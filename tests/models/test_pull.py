@@ -73,6 +73,7 @@ def test_a_file_that_changed_meanwhile_is_fetched_from_the_start(store: Store, s
     served.etag = '"two"'
     path = store.pull(model_for(served))
     assert (path / "README").read_bytes() == b"the second version"
+    assert served.requests == ["whole", "bytes=100000-", "bytes=100000-"]  # answered with the whole new file
 
 
 def test_a_server_without_ranges_is_fetched_from_the_start_each_time(store: Store, served: Served) -> None:

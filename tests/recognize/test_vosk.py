@@ -133,6 +133,19 @@ def test_fed_or_at_once_the_same_is_heard(engine: Vosk, prepared: VoskGrammar, c
 
 
 @pytest.mark.real
+def test_frames_that_come_while_it_is_busy_are_not_lost(
+    engine: Vosk, prepared: VoskGrammar, command: Utterance
+) -> None:
+    session = engine.open(prepared)
+    with session._using:  # as while `finish` runs in another thread
+        for frame in frames_of(command):
+            assert session.feed(frame) == ""
+    transcript = session.finish(command)
+    assert transcript.hypotheses[0].slots == {"color": "blue"}
+    assert transcript.hypotheses[0].words[-1].end_s > 2.5
+
+
+@pytest.mark.real
 def test_it_keeps_the_protocol(engine: Vosk, context: Context, command: Utterance) -> None:
     assert check_recognizer(engine, context, command).hypotheses[0].slots == {"color": "blue"}
 

@@ -1,11 +1,14 @@
 """Replies from a context's templates."""
 
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assistant.errors import ContextError
+from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context, Settings
 from assistant.speak.replies import REFUSALS, Replies
 
@@ -72,3 +75,12 @@ def test_fixed_phrases_are_those_without_slots_each_once() -> None:
     assert "Lights are on." in phrases
     assert len(set(phrases)) == len(phrases)
     assert not any("{" in phrase for phrase in phrases)
+
+
+def test_own_wordings_are_read_from_a_contexts_folder(repository: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lights"
+    shutil.copytree(repository / "tests" / "fixtures" / "korean_lights", folder)
+    (folder / "responses" / "own.yaml").write_text("responses: {intents: {assistant: {done: 네.}}}\n", encoding="utf-8")
+    replies = Replies(load_context(folder))
+    assert replies.done == "네."
+    assert replies.reply("ChangeColor", {"room": "거실"}) == "거실 조명 색을 바꿨습니다."
