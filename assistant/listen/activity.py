@@ -26,13 +26,12 @@ class ActivitySettings:
     sure: a run of voiced frames is speech only if one of them has at least this probability.
     min_speech_s: and only once it has so many voiced frames, seconds.
     bridge_s: unvoiced frames that do not end a run, if there are not more of them in a row, seconds.
-    island_gap_s: in a whole recording, what is shorter than min_speech_s and further than this from other voiced frames
-        is noise, seconds.
+    island_gap_s: voiced frames further apart do not belong together, seconds.
     Raises ConfigError when the values contradict each other.
     """
 
     voiced: float = 0.5
-    sure: float = 0.8
+    sure: float = 0.9
     min_speech_s: float = 0.16
     bridge_s: float = 0.06
     island_gap_s: float = 0.5
@@ -98,14 +97,21 @@ def speech_extent(voice: NDArray[np.float32], settings: ActivitySettings) -> tup
 
     Blips far from other speech are left out, unless there is nothing else.
     """
+    found = islands(voice, settings)
+    if not found:
+        return 0.0, 0.0
+    speech = [island for island in found if len(island) >= frames(settings.min_speech_s)]
+    if not speech:
+        speech = [max(found, key=lambda island: float(voice[island].sum()))]
+    return float(speech[0][0] * FRAME_S), float((speech[-1][-1] + 1) * FRAME_S)
+
+
+def islands(voice: NDArray[np.floating], settings: ActivitySettings) -> list[NDArray[np.intp]]:
+    """Numbers of the voiced frames, in groups that belong together."""
     voiced = np.flatnonzero(voice >= settings.voiced)
     if not len(voiced):
-        return 0.0, 0.0
-    islands = np.split(voiced, np.flatnonzero(np.diff(voiced) > frames(settings.island_gap_s)) + 1)
-    speech = [island for island in islands if len(island) >= frames(settings.min_speech_s)]
-    if not speech:
-        speech = [max(islands, key=lambda island: float(voice[island].sum()))]
-    return float(speech[0][0] * FRAME_S), float((speech[-1][-1] + 1) * FRAME_S)
+        return []
+    return np.split(voiced, np.flatnonzero(np.diff(voiced) > frames(settings.island_gap_s)) + 1)
 
 
 def frames(duration_s: float) -> int:
@@ -114,7 +120,7 @@ def frames(duration_s: float) -> int:
 
 
 def _voicing(voiced: int, peak: float, settings: ActivitySettings) -> Voicing:
-    """Of a voiced frame, given its run. A long run that is never sure is no speech: it must not hold an utterance open."""
+    """Of a voiced frame, given its run. A long run that is never sure must not hold an utterance open: no speech."""
     if voiced < frames(settings.min_speech_s):
         return Voicing.UNDECIDED
     return Voicing.VOICED if peak >= settings.sure else Voicing.UNVOICED

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.listen import endpoint as table
-from assistant.listen.activity import FRAME_S, ActivitySettings, Run, Voicing, frames, judge
+from assistant.listen.activity import FRAME_S, ActivitySettings, Run, Voicing, frames, islands, judge
 from assistant.listen.endpoint import Endpoint, EndpointSettings, State
 from assistant.listen.vad import VoiceActivity
 from assistant.types import FRAME_SAMPLES, SAMPLE_RATE_HZ, AudioFrame, EndReason, Utterance, frozen_array
@@ -219,7 +219,23 @@ class Segmenter:
         self._begin = max(frame - frames(self._settings.pre_roll_s), self._bound, self._first)
         recent = frame - self._run.last <= frames(PRESS_REACH_S)
         self._extent = (max(self._run.first, self._begin), self._run.last) if recent else None
-        return Began(self._time_of(frame))
+        if self._vad.hears_better_afresh:
+            self._hear_afresh()
+        return Began(self._time_of(self._extent[0] if self._extent else frame))
+
+    def _hear_afresh(self) -> None:
+        """Let the detector hear the utterance so far again, as a recording of its own: trim points get exact."""
+        skip, delay = self._begin - self._first, self._vad.delay_frames
+        self._vad.reset()
+        answers = [self._vad.probability(AudioFrame(pcm, at)) for pcm, at in islice(self._sound, skip, None)]
+        self._unanswered = max(delay - len(answers), 0)
+        self._voice = deque([*islice(self._voice, skip), *answers[delay:]])
+        self._run = Run(self._begin - 1)
+        for probability in answers[delay:]:
+            self._run = judge(self._run, probability, self._activity)
+        found = islands(np.array(answers[delay:]), self._activity)
+        if found and self._extent:
+            self._extent = (self._begin + int(found[-1][0]), self._begin + int(found[-1][-1]))
 
     def _utterance(self, reason: EndReason, *, final: bool) -> Utterance:
         """The sound from `_begin` up to now."""
