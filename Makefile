@@ -101,7 +101,7 @@ $(VENV)/.test: $(TEST_EXTRAS:%=requirements/%.txt) $(VENV)/.device
 	@touch $@
 
 $(VENV)/.package: setup.cfg pyproject.toml $(VENV)/.device
-	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # --- maintenance ---
