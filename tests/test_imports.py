@@ -25,7 +25,6 @@ NEVER_IN_ASSISTANT = (
     "pandas",
     "matplotlib",
     "ray",
-    "benchmarks",
     "tests",
 )
 # Heavy or optional: imported when they are chosen.
@@ -118,6 +117,15 @@ def test_what_rooms_share_imports_no_room() -> None:
 def test_the_device_never_imports_the_converter_or_what_it_trains_with() -> None:
     wrong = [
         found for found in imports_below("assistant") if any(below(found.name, name) for name in NEVER_IN_ASSISTANT)
+    ]
+    assert not wrong, listed(wrong)
+
+
+def test_only_the_verb_that_measures_imports_the_benchmarks() -> None:
+    wrong = [
+        found
+        for found in imports_below("assistant")
+        if below(found.name, "benchmarks") and found.file != ROOT / "assistant/cli/bench.py"
     ]
     assert not wrong, listed(wrong)
 
