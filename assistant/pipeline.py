@@ -10,6 +10,7 @@ worker and understander and yields the decisions; the same code serves a file an
 
 from __future__ import annotations
 
+import queue
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from assistant.clock import Clock
 from assistant.grammar.tree import Context
 from assistant.listen.segment import Abandoned, Began, Ended, ListenEvent, Paused, Resumed, Segmenter
 from assistant.recognize.engine import Prepared, Recognizer, Session
+from assistant.recognize.text import recognize_text
 from assistant.speak.questions import question
 from assistant.speak.replies import Replies
 from assistant.types import AudioBlock, Decision, Hypothesis, Outcome, Reply, Transcript, Understanding, Utterance
@@ -84,9 +86,7 @@ class Understander:
             self._refusals += 1
             return Reply(self.replies.refusal(self._refusals - 1) if spoken_to else "")
         values = self.skills.handle(self.context, understanding.intent, understanding.slots)
-        text = self.replies.reply(
-            understanding.intent, understanding.slots, key=understanding.response, values=values
-        )
+        text = self.replies.reply(understanding.intent, understanding.slots, key=understanding.response, values=values)
         return Reply(text)
 
     def decision(
@@ -140,6 +140,15 @@ class Conversation:
         self._number = 0
         self._cuts: dict[int, int] = {}
         self._was_deaf = False
+        self._buttons: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def press(self) -> None:
+        """The button goes down: an utterance begins (from any thread)."""
+        self._buttons.put(True)
+
+    def release(self) -> None:
+        """The button goes up: the utterance ends (from any thread)."""
+        self._buttons.put(False)
 
     def decisions(self) -> Iterator[Decision]:
         """All decisions until the source ends; then what was still under way."""
@@ -149,6 +158,9 @@ class Conversation:
                 break
             if isinstance(block, AudioBlock):
                 yield from self._hear(block)
+            while not self._buttons.empty():
+                down = self._buttons.get()
+                yield from self._take(self._segmenter.press() if down else self._segmenter.release())
             yield from self._collect(0.0)
         yield from self._take(self._segmenter.flush())
         while self._worker.busy:
@@ -182,10 +194,10 @@ class Conversation:
         answers = self._dialogue.answers()
         return self._understander.recognizer.prepare(answers) if answers else self._understander.prepared
 
-    def _submit(self, utterance: Utterance) -> int:
-        """Decode `utterance` in the worker; the job's number."""
+    def _submit(self, utterance: Utterance, prepared: Prepared | None = None) -> int:
+        """Decode `utterance` in the worker, under `prepared` or what is listened for now; the job's number."""
         self._number += 1
-        job = _Job(self._prepared())
+        job = _Job(prepared or self._prepared())
         self._jobs[self._number] = job
         session = self._session = self._understander.recognizer.open(job.prepared)
 
@@ -215,7 +227,7 @@ class Conversation:
         job = self._jobs[number]
         job.utterance = event.utterance
         if job.transcript is not None:
-            yield self._conclude(self._jobs.pop(number))
+            yield from self._conclude(self._jobs.pop(number))
 
     def _collect(self, timeout_s: float) -> Iterator[Decision]:
         """Take finished jobs: an ended utterance is decided, a pause tells the segmenter what it may do."""
@@ -228,25 +240,63 @@ class Conversation:
                 continue
             job.transcript = done.result
             if job.utterance is not None:
-                yield self._conclude(self._jobs.pop(done.number))
+                yield from self._conclude(self._jobs.pop(done.number))
                 continue
             cut = next((cut for cut, number in self._cuts.items() if number == done.number), None)
             if cut is not None:
-                yield from self._take(self._segmenter.speculation(*_completeness(job), cut))
+                yield from self._take(self._speculated(job, cut))
 
-    def _conclude(self, job: _Job) -> Decision:
+    def _speculated(self, job: _Job, cut: int) -> tuple[ListenEvent, ...]:
+        complete, terminal = _completeness(job)
+        return self._segmenter.speculation(complete=complete, terminal=terminal, cut=cut)
+
+    def _conclude(self, job: _Job) -> Iterator[Decision]:
+        """Decide about an ended utterance; what does not answer an open question is heard again as a command."""
         assert job.transcript is not None
+        assert job.utterance is not None
         u, utterance, transcript = self._understander, job.utterance, job.transcript
         understanding = u.understand(transcript, job.prepared.context, job.recognize_ms)
+        if job.prepared is not u.prepared and not self._dialogue.is_answer(understanding, job.prepared.context):
+            number = self._submit(utterance, u.prepared)
+            self._jobs[number].utterance = utterance
+            return
         understanding = self._dialogue.follow(understanding, job.prepared.context)
-        heard_someone = utterance is not None and transcript.text != ""
-        reply = u.reply(understanding, spoken_to=heard_someone)
+        reply = u.reply(understanding, spoken_to=bool(transcript.text))
         self._dialogue.note(understanding, transcript, u.context)
-        decision = u.decision(utterance, transcript, understanding, reply)
-        if utterance is None:
-            return decision
-        spoken_until = utterance.at + utterance.speech_end_s
-        return replace(decision, felt_ms=1000 * (u.clock.monotonic() - spoken_until))
+        felt_ms = 1000 * (u.clock.monotonic() - utterance.at - utterance.speech_end_s)
+        yield replace(u.decision(utterance, transcript, understanding, reply), felt_ms=felt_ms)
+
+
+class TypedConversation:
+    """Typed lines instead of sound: the same decisions, questions and replies."""
+
+    def __init__(self, understander: Understander) -> None:
+        self._understander = understander
+        self._dialogue = Dialogue(understander.clock)
+
+    def line(self, text: str) -> Decision:
+        """Understand one typed line."""
+        u = self._understander
+        answers = self._dialogue.answers()
+        if answers is not None:
+            transcript, understanding = self._match(text, u.recognizer.prepare(answers))
+            if self._dialogue.is_answer(understanding, answers):
+                return self._decision(transcript, understanding, answers)
+        transcript, understanding = self._match(text, u.prepared)
+        return self._decision(transcript, understanding, u.context)
+
+    def _match(self, text: str, prepared: Prepared) -> tuple[Transcript, Understanding]:
+        began = time.perf_counter()
+        transcript = recognize_text(prepared, text)
+        elapsed_ms = 1000 * (time.perf_counter() - began)
+        return transcript, self._understander.understand(transcript, prepared.context, elapsed_ms)
+
+    def _decision(self, transcript: Transcript, understanding: Understanding, context: Context) -> Decision:
+        u = self._understander
+        understanding = self._dialogue.follow(understanding, context)
+        reply = u.reply(understanding)
+        self._dialogue.note(understanding, transcript, u.context)
+        return u.decision(None, transcript, understanding, reply)
 
 
 def _completeness(job: _Job) -> tuple[bool, bool]:

@@ -30,10 +30,10 @@ GROUPS = (
         "Talk to it",
         (
             Verb("run", "run", "listen and answer; without a microphone, a demo"),
-            Verb("understand", "run", "understand sound files or lines of text, one JSON line each"),
-            Verb("say", "run", "understand a typed command"),
+            Verb("understand", "understand", "understand sound files or lines of text, one JSON line each"),
+            Verb("say", "typed", "understand a typed command"),
             Verb("listen", "run", "hear one command and stop"),
-            Verb("repl", "run", "type commands, one after another"),
+            Verb("repl", "typed", "type commands, one after another"),
         ),
     ),
     Group(

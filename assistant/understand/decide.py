@@ -1,9 +1,9 @@
 """Accept, ask back or refuse: a pure function of the transcript and the context's calibrated thresholds.
 
-    no meaning, or hardly said to us      ─► refuse
-    two meanings nearly equal             ─► ask which, naming what differs
-    perhaps not said to us                ─► ask whether
-    otherwise                             ─► accept
+no meaning, or hardly said to us      ─► refuse
+two meanings nearly equal             ─► ask which, naming what differs
+perhaps not said to us                ─► ask whether
+otherwise                             ─► accept
 """
 
 from __future__ import annotations

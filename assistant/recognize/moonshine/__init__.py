@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 
-def create(*, cache: Path, threads: int = 1, beam: int = 8, prune: float = 7.0, lambda_: float = 0.4, **more: Any) -> Any:
+def create(
+    *, cache: Path, threads: int = 1, beam: int = 8, prune: float = 7.0, lambda_: float = 0.4, **more: Any
+) -> Any:
     """The engine with the configuration's `recognize` settings; see MoonshineOptions for `more`."""
     from assistant.recognize.moonshine.beam import BeamOptions
     from assistant.recognize.moonshine.engine import Moonshine, MoonshineOptions

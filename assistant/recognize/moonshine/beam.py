@@ -147,8 +147,13 @@ class Beam:
         for i, row in enumerate(rows.tolist()):
             self._ends.append(
                 _End(
-                    len(self._layers), row, float(log_p[i]), float(ways.end_ilm[i]), float(score[i]),
-                    float(weights[row] + ways.end_weight[i]), bool(ways.terminal[i]),
+                    len(self._layers),
+                    row,
+                    float(log_p[i]),
+                    float(ways.end_ilm[i]),
+                    float(score[i]),
+                    float(weights[row] + ways.end_weight[i]),
+                    bool(ways.terminal[i]),
                 )  # fmt: skip
             )
 

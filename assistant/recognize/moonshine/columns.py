@@ -53,4 +53,3 @@ def log_sum_exp(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     top = logits.max(axis=-1)
     result: NDArray[np.float32] = top + np.log(np.exp(logits - top[..., None]).sum(axis=-1))
     return result
-

@@ -90,7 +90,9 @@ def _build(source: Path, folder: Path, precision: str) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".moonshine-", dir=folder.parent))
     except OSError as error:
-        raise StorageError(str(error), where=str(folder.parent), remedy="set XDG_CACHE_HOME to a writable folder") from error
+        raise StorageError(
+            str(error), where=str(folder.parent), remedy="set XDG_CACHE_HOME to a writable folder"
+        ) from error
     try:
         _convert(source, staging, precision)
         (staging / "complete").touch()

@@ -68,10 +68,7 @@ class CompiledSpace:
         row = np.repeat(np.arange(len(states), dtype=np.int32), counts)
         arc = np.arange(len(row), dtype=np.int32) + np.repeat(first - np.cumsum(counts) + counts, counts)
         ends = np.flatnonzero(a.final[states] > -np.inf).astype(np.int32)
-        free = [
-            (int(i), int(a.wildcard[states[i]]), table.free)
-            for i in np.flatnonzero(a.wildcard[states] >= 0)
-        ]
+        free = [(int(i), int(a.wildcard[states[i]]), table.free) for i in np.flatnonzero(a.wildcard[states] >= 0)]
         return Ways(
             row, a.tokens[arc], a.to[arc], self._columns.arcs[arc], table.arcs[arc], a.weights[arc],
             ends, table.ends[states[ends]], a.final[states[ends]], a.terminal[states[ends]], free, self._columns,

@@ -78,9 +78,7 @@ def build_table(
     return table
 
 
-def _fill(
-    table: Table, acceptor: Acceptor, columns: Columns, states: list[int], logits: NDArray[np.float32]
-) -> None:
+def _fill(table: Table, acceptor: Acceptor, columns: Columns, states: list[int], logits: NDArray[np.float32]) -> None:
     norm = log_sum_exp(logits)
     for row, state in enumerate(states):
         arcs = slice(acceptor.offsets[state], acceptor.offsets[state + 1])

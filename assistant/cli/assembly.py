@@ -1,0 +1,174 @@
+"""Builds the assistant's parts from the configuration: engine, context, voice, source, conversation."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.cli.output import progress
+from assistant.clock import Clock, SystemClock
+from assistant.errors import AssistantError, PluginError
+
+if TYPE_CHECKING:
+    from assistant.config import Config
+    from assistant.grammar.tree import Context
+    from assistant.listen.segment import Segmenter
+    from assistant.pipeline import Understander
+    from assistant.recognize.engine import Prepared, Recognizer
+    from assistant.speak.speech import Speech
+
+WATCH_EVERY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Flags of every verb that understands something."""
+    parser.add_argument("--context", metavar="NAME|FOLDER", help="what can be said (default: the configured context)")
+    parser.add_argument("--engine", metavar="NAME", help="recogniser: moonshine, vosk, or a plug-in's name")
+    parser.add_argument("--beam", type=int, metavar="N", help="hypotheses kept while decoding (default 8)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads that recognition may use (default 1)")
+
+
+def engine_flags(args: argparse.Namespace) -> dict[str, Any]:
+    """The configuration keys that `add_engine_options` sets."""
+    return {
+        "context": getattr(args, "context", None),
+        "recognize.engine": getattr(args, "engine", None),
+        "recognize.beam": getattr(args, "beam", None),
+        "recognize.threads": getattr(args, "threads", None),
+    }
+
+
+def open_recognizer(config: Config, *, background: bool = False) -> Recognizer:
+    """The configured engine, found by its entry point. Raises PluginError, ModelError.
+
+    background: compile new contexts in a thread and be usable meanwhile.
+    """
+    from assistant.folders import folders, usable_cache
+
+    name = config.recognize.engine
+    found = importlib.metadata.entry_points(group="assistant.recognizers")
+    if name not in found.names:
+        names = ", ".join(sorted(found.names))
+        raise PluginError(
+            f"there is no recogniser '{name}'", where="recognize.engine", remedy=f"choose one of: {names}"
+        )
+    try:
+        create: Callable[..., Any] = found[name].load()
+    except ImportError as error:
+        raise PluginError(str(error), where=f"recogniser {name}", remedy="install the extra that brings it") from error
+    r = config.recognize
+    if name == "moonshine":
+        return create(  # type: ignore[no-any-return]
+            cache=usable_cache(folders(config.paths).cache),
+            threads=r.threads,
+            beam=r.beam,
+            prune=r.prune,
+            lambda_=r.lambda_,
+            background=background,
+        )
+    return create()  # type: ignore[no-any-return]
+
+
+def prepare_context(recognizer: Recognizer, context: Context) -> Prepared:
+    """Compile `context` for `recognizer`, with a progress bar when that takes long."""
+    with progress(f"compiling {context.name}", None) as advance:
+        advance(0)
+        return recognizer.prepare(context)
+
+
+def build_understander(config: Config, clock: Clock | None = None, *, background: bool = False) -> Understander:
+    """Engine, context, skills and replies as configured."""
+    from assistant.act.skills import built_in
+    from assistant.grammar.load import load_context
+    from assistant.pipeline import Understander
+
+    clock = clock or SystemClock()
+    context = load_context(config.context)
+    recognizer = open_recognizer(config, background=background)
+    return Understander(recognizer, prepare_context(recognizer, context), built_in(clock), clock)
+
+
+def build_segmenter(config: Config) -> Segmenter:
+    """Voice activity and endpointing as configured."""
+    from assistant.listen.endpoint import EndpointSettings
+    from assistant.listen.segment import Segmenter
+    from assistant.listen.vad import open_vad
+
+    settings = config.listen
+    return Segmenter(
+        open_vad(settings.vad),
+        EndpointSettings(
+            pre_roll_s=settings.pre_roll_s,
+            speculate_s=settings.speculate_ms / 1000,
+            terminal_s=settings.endpoint_terminal_ms / 1000,
+            complete_s=settings.endpoint_complete_ms / 1000,
+            incomplete_s=settings.endpoint_ms / 1000,
+            cap_s=settings.cap_s,
+            always=settings.mode == "always",
+        ),
+    )
+
+
+def build_speech(config: Config, folder: Path) -> Speech:
+    """The configured voice with its cache of phrases in `folder`."""
+    from assistant.speak.speech import Speech
+    from assistant.speak.voice import choose_voice
+
+    return Speech(choose_voice(config.speak.voice), folder=folder)
+
+
+class ContextWatch(threading.Thread):
+    """Looks at the active context's files every second; an edit is compiled and swapped in, a broken one is refused.
+
+    tell: is given one line about what happened.
+    """
+
+    def __init__(self, understander: Understander, tell: Callable[[str], None]) -> None:
+        super().__init__(name="context-watch", daemon=True)
+        self._understander, self._tell = understander, tell
+        self._stop_event = threading.Event()
+        self._seen = self._stamps()
+
+    def stop(self) -> None:
+        """End within a moment."""
+        self._stop_event.set()
+
+    def run(self) -> None:
+        """Look, until stopped."""
+        while not self._stop_event.wait(WATCH_EVERY_S):
+            self.look()
+
+    def look(self) -> bool:
+        """Reload if something changed; True if the context was swapped."""
+        from assistant.grammar.load import load_context
+
+        stamps = self._stamps()
+        if stamps == self._seen:
+            return False
+        self._seen = stamps
+        u = self._understander
+        try:
+            u.use(u.recognizer.prepare(load_context(u.context.folder)))
+        except AssistantError as error:
+            self._tell(f"the edited context is not used: {error}")
+            return False
+        self._tell(f"context {u.context.name} was reloaded")
+        return True
+
+    def _stamps(self) -> dict[str, tuple[int, int]]:
+        folder = Path(self._understander.context.folder)
+        found: dict[str, tuple[int, int]] = {}
+        for path in sorted([*folder.rglob("*.yaml"), *folder.glob("calibration.json")]):
+            try:
+                stat = path.stat()
+            except OSError:  # removed between the listing and here: the next look sees it gone
+                continue
+            found[str(path)] = (stat.st_mtime_ns, stat.st_size)
+        return found

@@ -1,0 +1,159 @@
+"""The demo: a voice speaks a dozen commands, some in noise, into the very pipeline that listens to a microphone."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.cli.assembly import build_segmenter, build_speech, build_understander
+from assistant.cli.output import print_json_line, progress, styled
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from assistant.config import Config
+
+SILENCE_BEFORE_S, SILENCE_AFTER_S = 0.5, 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sentence to be spoken; snr_db: kitchen-like noise under it, None for a quiet room; note: what to watch for."""
+
+    text: str
+    snr_db: float | None = None
+    note: str = ""
+
+
+SCRIPTS: dict[str, tuple[Line, ...]] = {
+    "barista": (
+        Line("Can I have a large latte?"),
+        Line("I'd like a twelve ounce dark roast double shot americano with a bit of soy milk and brown sugar"),
+        Line("Make me an iced mocha with cream", 12, "12 dB of kitchen noise"),
+        Line("Give me a medium light roast coffee with lots of whole milk and some sweetener", 6, "6 dB of noise"),
+        Line("Get me a triple shot espresso", 3, "3 dB of noise"),
+        Line("I want a small house coffee with sugar and skim milk"),
+        Line("Brew a sixteen ounce drip coffee"),
+        Line("May I have a single shot cappuccino with almond milk", 9, "9 dB of noise"),
+        Line("What will the weather be like tomorrow in Paris?", None, "outside the context"),
+        Line("Can I have a large tea with lemon?", None, "nearly right: tea is not on the menu"),
+        Line("Get me an eight ounce iced coffee with a little bit of milk"),
+        Line("The train to the airport leaves every twenty minutes.", 9, "outside the context, in noise"),
+    ),
+    "home": (
+        Line("Turn on the kitchen lights"),
+        Line("Set a timer for five minutes"),
+        Line("Turn off the bedroom lamp", 12, "12 dB of kitchen noise"),
+        Line("Add oat milk to my shopping list"),
+        Line("What time is it?"),
+        Line("Set the bedroom lights to fifty percent", 6, "6 dB of noise"),
+        Line("Turn on the fan in the living room", 9, "9 dB of noise"),
+        Line("The train to the airport leaves every twenty minutes.", None, "outside the context"),
+        Line("Turn on the kitchen flights", None, "nearly right"),
+        Line("How much time is left on my timer?"),
+        Line("Cancel the timer", 3, "3 dB of noise"),
+        Line("Never mind"),
+    ),
+}
+
+
+def demo_source(config: Config, out: Path, as_json: bool) -> int:
+    """Speak the script of the configured context (other contexts: sampled sentences) and print what is understood."""
+    from assistant.audio.files import FileSource
+    from assistant.audio.frontend import Mean
+    from assistant.audio.playback import WavSink
+    from assistant.cli.run import Printer
+    from assistant.folders import folders, usable_cache
+    from assistant.pipeline import Conversation
+    from assistant.work import InlineWorker
+
+    understander = build_understander(config)
+    speech = build_speech(config, usable_cache(folders(config.paths).cache) / "phrases")
+    lines = SCRIPTS.get(understander.context.name) or sampled(understander.context)
+    printer = Printer(as_json)
+    out.mkdir(parents=True, exist_ok=True)
+    if not as_json:
+        _introduce(understander.context.name, speech.voice.name, out)
+    with tempfile.TemporaryDirectory(prefix="assistant-demo-") as folder, progress("demo", len(lines)) as advance:
+        for number, line in enumerate(lines, 1):
+            path = Path(folder) / f"command-{number:02d}.wav"
+            write_line(path, line, speech)
+            if as_json:
+                print_json_line({"spoken": line.text, "snr_db": line.snr_db})
+            else:
+                note = f"  ({line.note})" if line.note else ""
+                print(f"\n{styled(f'{number:2d}', 'bold')} {styled('said', 'cyan')} “{line.text}”{styled(note, 'dim')}")
+            with FileSource(path) as source:
+                segmenter = build_segmenter(config)
+                conversation = Conversation(source, Mean(source.channels), segmenter, understander, InlineWorker())
+                for decision in conversation.decisions():
+                    printer.show(decision)
+                    if decision.reply.text and config.speak.voice != "none":
+                        sink = WavSink(out / f"reply-{number:02d}.wav", speech.sample_rate)
+                        for chunk in speech.stream(decision.reply.text):
+                            sink.play(chunk, speech.sample_rate)
+                        sink.close()
+            advance(1)
+    if not as_json:
+        print(f"\nThe replies are in {out}/reply-*.wav. Type to it with {styled('assistant repl', 'bold')}.")
+    return 0
+
+
+def _introduce(context: str, voice: str, out: Path) -> None:
+    print(
+        f"Demo: the voice {voice} speaks to the context {context}; "
+        f"what is understood is printed, replies go to {out}/ as WAV."
+    )
+
+
+def sampled(context: Any) -> tuple[Line, ...]:
+    """A dozen sentences of any context, every third in noise, one from outside."""
+    from assistant.grammar.sample import sample
+
+    inside = [
+        Line(s.text, 9.0 if i % 3 == 2 else None, "9 dB of noise" if i % 3 == 2 else "")
+        for i, s in enumerate(sample(context, 11, seed=1))
+    ]
+    return (*inside, Line("The train to the airport leaves every twenty minutes.", None, "outside the context"))
+
+
+def write_line(path: Path, line: Line, speech: Any) -> None:
+    """Speak `line` into a 16 kHz WAV file, with silence around it and noise under it."""
+    import numpy as np
+    import soundfile
+    import soxr
+
+    voice = speech.say(line.text).astype(np.float32) / 32768
+    voice = soxr.resample(voice, speech.sample_rate, 16_000, "HQ")
+    sound = np.concatenate([np.zeros(int(SILENCE_BEFORE_S * 16_000)), voice, np.zeros(int(SILENCE_AFTER_S * 16_000))])
+    rng = np.random.default_rng(len(line.text))
+    noise = kitchen_noise(len(sound), rng)
+    level = 60.0 if line.snr_db is None else line.snr_db
+    gain = np.sqrt(_loudest(sound) / (_loudest(noise) * 10 ** (level / 10)))
+    mixed = sound + gain * noise
+    soundfile.write(path, mixed / (2 * np.abs(mixed).max()), 16_000, subtype="PCM_16")
+
+
+def kitchen_noise(samples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Something like a kitchen, made up: a fan's pink rumble, and clinks that ring at a few kilohertz."""
+    import numpy as np
+
+    spectrum = rng.standard_normal(samples // 2 + 1) + 1j * rng.standard_normal(samples // 2 + 1)
+    spectrum /= np.sqrt(np.maximum(np.arange(samples // 2 + 1), 20))
+    noise = np.fft.irfft(spectrum, samples)
+    noise /= noise.std()
+    for at in rng.integers(0, samples, max(samples // 12_000, 1)):
+        length = min(4000, samples - at)
+        t = np.arange(length) / 16_000
+        ring = np.exp(-t * rng.uniform(15, 60)) * np.sin(2 * np.pi * rng.uniform(1500, 5000) * t)
+        noise[at : at + length] += rng.uniform(1, 4) * ring
+    return noise
+
+
+def _loudest(sound: NDArray[np.float64]) -> float:
+    """Energy of the loudest 2048-sample frame, as the public speech-to-intent benchmark measures it."""
+    frames = len(sound) // 2048
+    return float((sound[: frames * 2048].reshape(frames, 2048) ** 2).sum(axis=1).max())

@@ -1,0 +1,282 @@
+"""`assistant run` and `assistant listen`: the whole loop on a microphone, a file, standard input, or the demo."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.cli.assembly import (
+    ContextWatch,
+    add_engine_options,
+    build_segmenter,
+    build_speech,
+    build_understander,
+    engine_flags,
+)
+from assistant.cli.output import add_json_option, print_json_line, styled
+from assistant.errors import DeviceError
+
+if TYPE_CHECKING:
+    from assistant.audio.source import Source
+    from assistant.config import Config
+    from assistant.pipeline import Understander
+    from assistant.types import Decision
+
+EXAMPLES = """examples:
+  assistant run                              the default microphone, the configured context
+  assistant run --context barista --quiet    no spoken replies
+  assistant run --source kitchen.wav         a file instead of a microphone
+  assistant run --demo                       no microphone: a voice speaks a dozen commands
+  arecord -f S16_LE -r 16000 | assistant run --source -
+"""
+
+
+def register(subparsers: Any) -> None:
+    """Add `run` and `listen`."""
+    run = subparsers.add_parser("run", help="listen and answer", description="Listen and answer.", epilog=EXAMPLES)
+    _add_options(run)
+    run.add_argument("--demo", action="store_true", help="no microphone: a voice speaks a dozen commands")
+    run.set_defaults(run=_run)
+    listen = subparsers.add_parser("listen", help="hear one command", description="Hear one command and stop.")
+    _add_options(listen)
+    listen.add_argument("--once", action="store_true", help="stop after the first command (always so; for scripts)")
+    listen.set_defaults(run=_listen, demo=False)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_engine_options(parser)
+    parser.add_argument("--source", metavar="FILE|-", help="a sound file, or raw 16 kHz 16-bit PCM on standard input")
+    parser.add_argument("--real-time", action="store_true", help="play a file at its own pace, as a microphone would")
+    parser.add_argument("--device", metavar="NAME", help="microphone, by name or part of one")
+    parser.add_argument("--channels", type=int, metavar="N", help="microphone channels, 1 to 8")
+    parser.add_argument("--push-to-talk", action="store_true", help="listen only between presses of Enter")
+    parser.add_argument("--quiet", action="store_true", help="print replies, do not speak them")
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=Path, help="write spoken replies as WAV files instead of playing"
+    )
+    add_json_option(parser)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from assistant.cli.demo import demo_source
+
+    config = _config(args)
+    if args.demo:
+        return demo_source(config, args.out or Path("out"), args.json)
+    try:
+        source, live = _open_source(config, args)
+    except DeviceError as error:
+        if args.source or args.device:
+            raise
+        print(f"assistant: {error}\nNo microphone here, so this is the demo (DEVICE=…, SOURCE=… choose otherwise).",
+              file=sys.stderr)  # fmt: skip
+        return demo_source(config, args.out or Path("out"), args.json)
+    return _converse(config, args, source, live, once=False)
+
+
+def _listen(args: argparse.Namespace) -> int:
+    config = _config(args)
+    source, live = _open_source(config, args)
+    return _converse(config, args, source, live, once=True)
+
+
+def _config(args: argparse.Namespace) -> Config:
+    from assistant.cli.settings import load_settings
+
+    flags = engine_flags(args) | {
+        "audio.device": args.device,
+        "audio.channels": args.channels,
+        "listen.mode": "push_to_talk" if args.push_to_talk else None,
+        "speak.voice": "none" if args.quiet else None,
+        "speak.output": str(args.out) if args.out else None,
+    }
+    return load_settings(args, flags).config
+
+
+def _open_source(config: Config, args: argparse.Namespace) -> tuple[Source, bool]:
+    """The source, and whether it runs at its own pace (a microphone, or a file played in real time)."""
+    from assistant.audio.kinds import SourceSettings, open_source
+    from assistant.clock import SystemClock
+
+    clock = SystemClock()
+    if args.source == "-":
+        return open_source(SourceSettings("stdin"), clock), True
+    if args.source:
+        kind = "file_in_real_time" if args.real_time else "file"
+        return open_source(SourceSettings(kind, args.source), clock), bool(args.real_time)
+    device = "" if config.audio.device == "default" else config.audio.device
+    return open_source(SourceSettings("card", device, config.audio.channels), clock), True
+
+
+def _converse(config: Config, args: argparse.Namespace, source: Source, live: bool, *, once: bool) -> int:
+    from assistant.audio.frontend import front_end
+    from assistant.pipeline import Conversation
+    from assistant.work import InlineWorker, ThreadWorker
+
+    understander = build_understander(config, background=live)
+    printer = Printer(args.json)
+    mouth = Mouth(config)
+    watch = ContextWatch(understander, lambda line: print(styled(line, "yellow", sys.stderr), file=sys.stderr))
+    worker = ThreadWorker() if live else InlineWorker()
+    segmenter = build_segmenter(config)
+    conversation = Conversation(
+        source, front_end(config.audio.frontend, source.channels), segmenter, understander, worker, mouth.speaking
+    )
+    if live and config.listen.mode == "push_to_talk":
+        PushToTalk(conversation).start()
+    if not args.json:
+        _greet(understander, source, config)
+    watch.start()
+    with _ends_on_signal(source):
+        try:
+            for decision in conversation.decisions():
+                printer.show(decision)
+                mouth.say(decision)
+                if once:
+                    break
+        finally:
+            source.close()
+            watch.stop()
+            mouth.close()
+            worker.close()
+    return 0
+
+
+@contextmanager
+def _ends_on_signal(source: Source) -> Iterator[None]:
+    """SIGTERM and Ctrl-C close the source: the utterance under way is finished, then the loop ends."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: source.close()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class PushToTalk(threading.Thread):
+    """Enter begins an utterance, Enter again ends it."""
+
+    def __init__(self, conversation: Any) -> None:
+        super().__init__(name="push-to-talk", daemon=True)
+        self._conversation = conversation
+
+    def run(self) -> None:
+        """Read lines until standard input ends."""
+        pressed = False
+        for _ in sys.stdin:
+            pressed = not pressed
+            if pressed:
+                self._conversation.press()
+            else:
+                self._conversation.release()
+
+
+def _greet(understander: Understander, source: Source, config: Config) -> None:
+    """Say how to speak to it."""
+    from assistant.grammar.sample import sample
+
+    examples = [s.text for s in sample(understander.context, 3, seed=7)]
+    print(
+        f"{styled('Listening', 'bold green')} on {source.name}, context {understander.context.name}. Say for example:"
+    )
+    for text in examples:
+        print(f"  “{text}”")
+    how = "Enter starts and ends an utterance" if config.listen.mode == "push_to_talk" else "just speak"
+    print(f"{how}; Ctrl-C ends.", flush=True)
+
+
+class Printer:
+    """Shows decisions as they fall: a few lines for people, a JSON line for programs."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json = as_json
+
+    def show(self, decision: Decision) -> None:
+        """Print one decision."""
+        from assistant.cli.understand import row_of
+
+        u = decision.understanding
+        row = row_of(decision.path, u)
+        if self._json:
+            felt = None if decision.felt_ms is None else round(decision.felt_ms, 1)
+            print_json_line(row | {"reply": decision.reply.text, "felt_ms": felt})
+            return
+        style = {"accept": "green", "ask": "yellow", "refuse": "red"}[u.outcome.value]
+        times = "  ".join(f"{name} {value:.0f} ms" for name, value in u.timings_ms.items())
+        slots = "  ".join(f"{name}={value}" for name, value in u.slots.items())
+        print(f"{styled(u.outcome.value, style + ' bold')} “{u.text}”")
+        if u.outcome.value != "refuse":
+            print(f"    {styled(u.intent, 'bold')}  {slots}  confidence {u.confidence:.0%}")
+        print(styled(f"    {times}", "dim"))
+        if u.outcome.value != "accept":
+            print(styled(f"    because {u.reason}", "dim"))
+        if decision.reply.text:
+            print(f"    {styled('reply', 'cyan')} {decision.reply.text}")
+        sys.stdout.flush()
+
+
+class Mouth:
+    """Speaks replies: to the loudspeaker, or as WAV files into a folder. Loads its voice with the first reply."""
+
+    def __init__(self, config: Config) -> None:
+        from assistant.folders import folders, usable_cache
+
+        self._config = config
+        self._phrases = usable_cache(folders(config.paths).cache) / "phrases"
+        self._speech: Any = None
+        self._sink: Any = None
+        self._count = 0
+
+    def speaking(self) -> bool:
+        """True while a reply is being heard."""
+        return self._sink is not None and bool(self._sink.playing)
+
+    def say(self, decision: Decision) -> None:
+        """Speak the reply, sentence by sentence."""
+        text = decision.reply.text
+        if not text or self._config.speak.voice == "none":
+            return
+        if self._speech is None:
+            self._speech = build_speech(self._config, self._phrases)
+        folder = self._config.speak.output
+        if folder is not None:
+            self._write(text, Path(folder))
+            return
+        try:
+            for chunk in self._speech.stream(text):
+                self._loudspeaker().play(chunk, self._speech.sample_rate)
+        except DeviceError as error:
+            print(f"assistant: {error}", file=sys.stderr)
+
+    def close(self) -> None:
+        """Let the last reply end, at most two seconds."""
+        if self._sink is not None:
+            self._sink.wait(2.0)
+            self._sink.close()
+
+    def _write(self, text: str, folder: Path) -> None:
+        from assistant.audio.playback import WavSink
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self._count += 1
+        sink = WavSink(folder / f"reply-{self._count:02d}.wav", self._speech.sample_rate)
+        for chunk in self._speech.stream(text):
+            sink.play(chunk, self._speech.sample_rate)
+        sink.close()
+
+    def _loudspeaker(self) -> Any:
+        from assistant.audio.playback import Loudspeaker
+
+        if self._sink is None:
+            output = self._config.audio.output
+            self._sink = Loudspeaker(None if output == "default" else output)
+        return self._sink

@@ -1,0 +1,64 @@
+"""`assistant say` and `assistant repl`: typed commands through the same contexts, decisions and replies."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from assistant.cli.assembly import build_understander
+from assistant.cli.output import add_json_option, styled
+
+if TYPE_CHECKING:
+    from assistant.pipeline import TypedConversation
+
+EXAMPLES = """examples:
+  assistant say "turn on teh kitchen lihgts"
+  assistant say --context barista "a large latte with milk" --json
+"""
+
+
+def register(subparsers: Any) -> None:
+    """Add `say` and `repl`."""
+    say = subparsers.add_parser(
+        "say", help="understand a typed command", description="Understand a typed command.", epilog=EXAMPLES
+    )
+    say.add_argument("text", metavar="TEXT", help="the command, as it would be spoken")
+    say.add_argument("--context", metavar="NAME|FOLDER", help="what can be said (default: the configured context)")
+    add_json_option(say)
+    say.set_defaults(run=_say)
+    repl = subparsers.add_parser(
+        "repl", help="type commands", description="Type commands, one after another; an empty line or Ctrl-D ends."
+    )
+    repl.add_argument("--context", metavar="NAME|FOLDER", help="what can be said (default: the configured context)")
+    add_json_option(repl)
+    repl.set_defaults(run=_repl)
+
+
+def _conversation(args: argparse.Namespace) -> TypedConversation:
+    from assistant.cli.settings import load_settings
+    from assistant.pipeline import TypedConversation
+
+    config = load_settings(args, {"context": args.context, "recognize.engine": "text"}).config
+    return TypedConversation(build_understander(config))
+
+
+def _say(args: argparse.Namespace) -> int:
+    from assistant.cli.run import Printer
+
+    Printer(args.json).show(_conversation(args).line(args.text))
+    return 0
+
+
+def _repl(args: argparse.Namespace) -> int:
+    from assistant.cli.run import Printer
+
+    conversation, printer = _conversation(args), Printer(args.json)
+    prompt = "" if args.json else styled("> ", "bold")
+    while True:
+        try:
+            text = input(prompt).strip()
+        except EOFError:
+            return 0
+        if not text:
+            return 0
+        printer.show(conversation.line(text))
