@@ -14,7 +14,6 @@ from assistant.errors import AssistantError, UsageError
 
 # Options that stand before the verb and take a value: skipped while the verb is looked for.
 GLOBAL_OPTIONS_WITH_VALUE = ("--config", "--set")
-EXIT_FAULT = 70
 EXIT_INTERRUPTED = 130
 EXIT_CLOSED_PIPE = 141
 

@@ -73,7 +73,7 @@ EXAMPLES = (
 
 EXIT_CODES = (
     (0, "it worked"),
-    (1, "it did not, as the message says; for checks and tests: something was found"),
+    (1, "it did not, as the message says; for checks and tests: something was found; with a traceback: please report it"),
     (2, "the command line makes no sense"),
     (3, "a sound file, text file or stream could not be read"),
     (4, "a context does not load, lint or compile"),
@@ -82,7 +82,6 @@ EXIT_CODES = (
     (7, "a sound device is absent, busy or gone"),
     (8, "a folder or file cannot be read or written"),
     (9, "a plug-in does not load or misbehaves"),
-    (70, "a fault of the program itself: please report the traceback"),
     (130, "interrupted with Ctrl-C"),
     (141, "the reader of the output went away (a closed pipe)"),
     (143, "ended by SIGTERM before it had anything to close"),
