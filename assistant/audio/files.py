@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections import deque
 from pathlib import Path
 from types import TracebackType
@@ -111,7 +112,9 @@ class FileSource(Source):
         self._cutter = BlockCutter(self._reader.rate_hz, self._reader.channels)
         self._ready: deque[NDArray[np.int16]] = deque()
         self._at = (clock or SystemClock()).monotonic()
+        self._reading = threading.Lock()
         self._ended = False
+        self._closed = False
 
     @property
     def name(self) -> str:
@@ -122,6 +125,21 @@ class FileSource(Source):
         return self._reader.channels
 
     def read(self, timeout_s: float) -> AudioBlock | Nothing:  # noqa: ARG002 - a file never makes one wait
+        with self._reading:
+            block = Nothing.ENDED if self._closed else self._next()
+        if self._closed:  # perhaps while it was read: then the file is still open
+            self._reader.close()
+            return Nothing.ENDED
+        return block
+
+    def close(self) -> None:
+        self._closed = True
+        # Never closed under a reader, be it in another thread or interrupted by this very signal handler: it does so then.
+        if self._reading.acquire(blocking=False):
+            self._reader.close()
+            self._reading.release()
+
+    def _next(self) -> AudioBlock | Nothing:
         while not self._ready:
             if self._ended:
                 return Nothing.ENDED
@@ -131,16 +149,12 @@ class FileSource(Source):
         self._at += pcm.shape[1] / SAMPLE_RATE_HZ
         return block
 
-    def close(self) -> None:
-        self._ended = True
-        self._ready.clear()
-        self._reader.close()
-
     def _read_chunk(self) -> None:
         try:
             frames = self._reader.read()
         except InputError:
-            self.close()
+            self._reader.close()
+            self._ended = True
             raise
         if frames is None:
             self._reader.close()

@@ -64,5 +64,5 @@ def _stdin(settings: SourceSettings, clock: Clock) -> Source:
 
 
 SOURCE_KINDS: Mapping[str, Callable[[SourceSettings, Clock], Source]] = MappingProxyType(
-    {"card": _card, "file": _file, "file-in-real-time": _file_in_real_time, "stdin": _stdin}
+    {"card": _card, "file": _file, "file_in_real_time": _file_in_real_time, "stdin": _stdin}
 )

@@ -89,8 +89,7 @@ class Renderer:
 
     def stop(self) -> None:
         """Fade over 5 ms from the next sample rendered, then silence."""
-        with self._lock:
-            self._stopping = bool(self._pieces)
+        self._stopping = True  # no lock: a signal handler may say so while its own thread adds
 
     @property
     def queued(self) -> int:

@@ -27,12 +27,13 @@ class QueueSource(Source):
         self._channels = channels
         self._capacity = capacity
         self._clock = clock or SystemClock()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may close it while its own thread reads
         self._changed = threading.Event()
         self._blocks: deque[AudioBlock] = deque()
         self._at = self._clock.monotonic()
         self._gap = 0
         self._ended = False
+        self._closed = False
 
     @property
     def name(self) -> str:
@@ -66,6 +67,8 @@ class QueueSource(Source):
         deadline = self._clock.monotonic() + timeout_s
         while True:
             with self._lock:
+                if self._closed:
+                    return Nothing.ENDED
                 if self._blocks:
                     return self._blocks.popleft()
                 if self._ended:
@@ -76,10 +79,8 @@ class QueueSource(Source):
                 return Nothing.NOT_YET
 
     def close(self) -> None:
-        with self._lock:
-            self._blocks.clear()
-            self._ended = True
-            self._changed.set()
+        self._closed = True
+        self.end()
 
     def _add(self, pcm: NDArray[np.int16]) -> None:
         samples = pcm.shape[1]

@@ -108,7 +108,6 @@ class SoundCardSource(Source):
         self._wake.set()
         with PORTAUDIO.lock:
             self._feed(Stop(self._clock.monotonic()))
-        self._ready.clear()
 
     @property
     def busy(self) -> bool:
@@ -173,6 +172,8 @@ class SoundCardSource(Source):
                 self._feed(Failed(self._clock.monotonic()))
             else:
                 self._feed(Opened(self._clock.monotonic()))
+                if self._ended:  # closed by a signal handler while it was being opened
+                    self._close_stream()
 
     def _open_stream(self, device: Device) -> None:
         # Once it has run, its channels are a promise: a device that comes back with fewer is not the one that was lost.

@@ -19,6 +19,7 @@ from assistant.types import SAMPLE_RATE_HZ, AudioBlock
 
 CHUNK_BYTES = 65_536
 BYTES_PER_SAMPLE = 2
+LOOK_EVERY_S = 0.1  # for a `close` by another thread
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,6 @@ class RawSource(Source):
         self._channels = channels
         self._clock = clock or SystemClock()
         self._descriptor = stream.fileno()
-        self._wake_read, self._wake_write = os.pipe()  # lets `close` end a `read` that waits
         self._cutter = BlockCutter(rate_hz, channels)
         self._odd_bytes = b""
         self._ready: deque[NDArray[np.int16]] = deque()
@@ -70,15 +70,15 @@ class RawSource(Source):
 
     def read(self, timeout_s: float) -> AudioBlock | Nothing:
         deadline = self._clock.monotonic() + timeout_s
-        while not self._ready:
-            if self._ended or self._closed:
-                return Nothing.ENDED
+        while not self._ready and not self._ended and not self._closed:
             remaining_s = max(0.0, deadline - self._clock.monotonic())
-            readable, _, _ = select.select([self._descriptor, self._wake_read], [], [], remaining_s)
-            if self._descriptor in readable and not self._closed:
+            readable, _, _ = select.select([self._descriptor], [], [], min(remaining_s, LOOK_EVERY_S))
+            if readable:
                 self._take(os.read(self._descriptor, CHUNK_BYTES))
-            elif not readable:
+            elif remaining_s <= LOOK_EVERY_S:
                 return Nothing.NOT_YET
+        if self._closed or not self._ready:
+            return Nothing.ENDED
         pcm = self._ready.popleft()
         if self._at is None:
             self._at = self._clock.monotonic() - pcm.shape[1] / SAMPLE_RATE_HZ
@@ -87,10 +87,7 @@ class RawSource(Source):
         return block
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            os.close(self._wake_write)  # makes the read end readable: a waiting `read` returns
-            self._ready.clear()
+        self._closed = True
 
     def _take(self, data: bytes) -> None:
         if not data:

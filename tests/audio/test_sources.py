@@ -262,13 +262,13 @@ def test_a_file_is_opened_by_kind_at_both_speeds(tmp_path: Path) -> None:
     with open_source(SourceSettings("file", str(path)), clock) as fast:
         assert isinstance(fast, FileSource)
         assert isinstance(fast.read(0.0), AudioBlock)
-    with open_source(SourceSettings("file-in-real-time", str(path)), clock) as paced:
+    with open_source(SourceSettings("file_in_real_time", str(path)), clock) as paced:
         assert (paced.name, paced.channels) == (str(path), 1)
         assert paced.read(0.0) is Nothing.NOT_YET
 
 
 def test_a_kind_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(ConfigError, match="card, file, file-in-real-time, stdin"):
+    with pytest.raises(ConfigError, match="card, file, file_in_real_time, stdin"):
         open_source(SourceSettings("radio"), SystemClock())
 
 
@@ -283,5 +283,5 @@ def test_nine_microphone_channels_are_refused() -> None:
 
 
 def test_every_source_of_ours_is_a_source() -> None:
-    assert set(SOURCE_KINDS) == {"card", "file", "file-in-real-time", "stdin"}
+    assert set(SOURCE_KINDS) == {"card", "file", "file_in_real_time", "stdin"}
     assert isinstance(QueueSource(capacity=1), Source)
