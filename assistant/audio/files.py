@@ -134,7 +134,7 @@ class FileSource(Source):
 
     def close(self) -> None:
         self._closed = True
-        # Never closed under a reader, be it in another thread or interrupted by this very signal handler: it does so then.
+        # Never closed under a reader, in another thread or interrupted by this signal handler: it does so then.
         if self._reading.acquire(blocking=False):
             self._reader.close()
             self._reading.release()
