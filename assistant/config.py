@@ -96,10 +96,7 @@ class Speak(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Paths(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where files are kept; null follows the XDG folders, or systemd's when it runs as a service."""
 
-    contexts: Annotated[list[str], Meta(description="folders in which contexts are looked up by name, first wins")] = (
-        msgspec.field(default_factory=list)
-    )
-    data: Annotated[str | None, Meta(description="fetched models and contexts")] = None
+    data: Annotated[str | None, Meta(description="fetched models")] = None
     cache: Annotated[str | None, Meta(description="compiled contexts and prepared models; safe to delete")] = None
     state: Annotated[str | None, Meta(description="timers, lists and traces")] = None
 
@@ -154,8 +151,7 @@ def keys(struct: type[Struct] = Config, prefix: str = "") -> Iterator[Key]:
         if isinstance(field.type, type) and issubclass(field.type, Struct):
             yield from keys(field.type, f"{name}.")
             continue
-        default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-        yield Key(name, hints[field.name], default)
+        yield Key(name, hints[field.name], field.default)
 
 
 KEYS: Mapping[str, Key] = {key.name: key for key in keys()}
@@ -238,8 +234,6 @@ def _in_words(hint: Any) -> str:
         return _in_words(inner) + "".join(_bounds(meta) for meta in metas if isinstance(meta, Meta))
     if get_origin(hint) is Literal:
         return " | ".join(map(str, get_args(hint)))
-    if get_origin(hint) is list:
-        return f"a list of {_in_words(get_args(hint)[0])}"
     if get_args(hint):
         return " or ".join(_in_words(part) for part in get_args(hint))
     return {int: "an integer", float: "a number", str: "text", bool: "true or false", type(None): "null"}[hint]

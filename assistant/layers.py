@@ -200,22 +200,11 @@ def _from_settings(settings: Sequence[str], errors: list[ConfigError]) -> Iterat
 
 
 def _value(setting: _Setting) -> Any:
-    """The checked value. Text is first taken as it is, then as YAML, so that `null` and `[a, b]` can be written."""
+    """The checked value; text from outside becomes the key's type, and `null` none where that is allowed."""
     key = KEYS[setting.name]
-    if not setting.text:
-        return checked(key, setting.value, setting.where, strict=True)
-    if setting.value == "null" and key.default is None:
+    if setting.text and setting.value == "null" and key.default is None:
         return None
-    try:
-        return checked(key, setting.value, setting.where, strict=False)
-    except ConfigError as error:
-        try:
-            parsed = yaml.safe_load(setting.value)
-        except yaml.YAMLError:
-            raise error from None
-        if isinstance(parsed, str):
-            raise
-        return checked(key, parsed, setting.where, strict=True)
+    return checked(key, setting.value, setting.where, strict=not setting.text)
 
 
 def _yaml_scalar(value: Any) -> str:

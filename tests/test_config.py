@@ -162,9 +162,9 @@ def test_silences_that_contradict_each_other_are_refused_where_they_were_set(mac
 
 def test_text_from_outside_becomes_the_keys_type(machine: Machine) -> None:
     config = machine.load(
-        "audio.channels=4", "paths.contexts=[a, b]", "recognize.lambda=0.5", ASSISTANT__SPEAK__OUTPUT="null"
+        "audio.channels=4", "paths.cache=~/fast", "recognize.lambda=0.5", ASSISTANT__SPEAK__OUTPUT="null"
     ).config
-    assert (config.audio.channels, config.paths.contexts, config.recognize.lambda_) == (4, ["a", "b"], 0.5)
+    assert (config.audio.channels, config.paths.cache, config.recognize.lambda_) == (4, "~/fast", 0.5)
     assert config.speak.output is None
     assert machine.load("audio.device=12").config.audio.device == "12"
 
