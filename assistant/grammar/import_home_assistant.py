@@ -32,7 +32,7 @@ _IGNORED = ("metadata", "required_keywords", "inferred_domain", "name_domains", 
 def read_home_assistant(folder: Path) -> Draft:
     """Read a folder of sentence files (and of responses, where there are some). Raises InputError, ContextFaults."""
     root = _language_folder(folder)
-    draft = Draft(_name(folder, root), root.name if re.fullmatch(r"[a-z]{2,3}(-\w+)?", root.name) else "en")
+    draft = Draft(_name(root), root.name if re.fullmatch(r"[a-z]{2,3}(-\w+)?", root.name) else "en")
     faults = Faults()
     for path in sorted(root.rglob("*.yaml")):
         located = read_yaml(path, path.relative_to(root).as_posix(), faults)
@@ -58,10 +58,10 @@ def _language_folder(folder: Path) -> Path:
     raise InputError("has no .yaml files", where=str(folder))
 
 
-def _name(folder: Path, root: Path) -> str:
-    return next(
-        (part for part in (folder.name, root.parent.name) if part not in ("custom_sentences", root.name, "")), "home"
-    )
+def _name(root: Path) -> str:
+    """The nearest folder above the language's that has a name of its own."""
+    above = [path.name for path in (root, *root.resolve().parents)[:3]]
+    return next((name for name in above if name not in ("custom_sentences", "sentences", root.name, "")), "home")
 
 
 def _take(draft: Draft, located: Located, path: Path) -> None:
@@ -88,7 +88,7 @@ def reply_template(jinja: str) -> str | None:
     """A reply in the syntax of `assistant.grammar.responses`; None if it is more than text with slots."""
     if "{%" in jinja:
         return None
-    text = re.sub(r"([\[\]()|])", r"\\\1", _JINJA_SLOT.sub(r"\x00\1\x01", jinja))
+    text = re.sub(r"([\[\]()|])", r"\\\1", _JINJA_SLOT.sub(lambda slot: f"\x00{slot[1]}\x01", jinja))
     if "{" in text or "}" in text:
         return None
     template = " ".join(text.replace("\x00", "{").replace("\x01", "}").split())

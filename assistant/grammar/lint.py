@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from assistant.errors import ContextError
+from assistant.grammar.match import Match, Matcher
 from assistant.grammar.network import Network, build_network
-from assistant.grammar.readings import Reading, readings
 from assistant.grammar.resolve import base_name
 from assistant.grammar.sounds import alike
 from assistant.grammar.template import references, words_of
@@ -56,18 +56,19 @@ def lint(context: Context, spell: Callable[[str], bool] | None = None) -> tuple[
     except ContextError as error:
         findings.append(Finding(Place("sentences", 1), Severity.WARNING, error.what, error.remedy))
         return tuple(findings)
-    findings += _ambiguous(network, sentences)
+    matcher = Matcher(network)
+    findings += _ambiguous(matcher, sentences)
     for name in network.entries:
         findings += _alike_values(network, name)
     findings = _once_per_message(findings)
-    findings += _alike_sentences(network, sentences)
+    findings += _alike_sentences(matcher, sentences)
     if spell is not None:
         findings += _unspellable(context, spell)
     unique = dict.fromkeys(findings)
     return tuple(sorted(unique, key=lambda finding: (finding.severity is Severity.WARNING,)))
 
 
-def _ambiguous(network: Network, sentences: WordAcceptor) -> Iterator[Finding]:
+def _ambiguous(matcher: Matcher, sentences: WordAcceptor) -> Iterator[Finding]:
     """Words with two meanings: per pair of templates the shortest."""
     seen: set[tuple[int, int]] = set()
     for number, state in enumerate(sentences.states):
@@ -77,29 +78,29 @@ def _ambiguous(network: Network, sentences: WordAcceptor) -> Iterator[Finding]:
         if pairs <= seen:
             continue
         text = spoken(sentences.words_to(number)).replace(ANY, "something")
-        for first, second in _two_meanings(readings(network, text)):
+        for first, second in _two_meanings(matcher.match(text)):
             pair = (min(first.template, second.template), max(first.template, second.template))
             if pair not in seen and len(seen) < MAX_FINDINGS_PER_KIND:
                 seen.add(pair)
-                yield _ambiguity(network.context, text, first, second)
+                yield _ambiguity(matcher.context, text, first, second)
 
 
-def _two_meanings(found: list[Reading]) -> Iterator[tuple[Reading, Reading]]:
+def _two_meanings(found: tuple[Match, ...]) -> Iterator[tuple[Match, Match]]:
     """Pairs that differ; two ways to end a wildcard within one template are one meaning here."""
     for first, second in combinations(found, 2):
         if first.template != second.template or first.slots.keys() != second.slots.keys():
             yield first, second
 
 
-def _ambiguity(context: Context, text: str, first: Reading, second: Reading) -> Finding:
+def _ambiguity(context: Context, text: str, first: Match, second: Match) -> Finding:
     here, there = context.templates[first.template], context.templates[second.template]
     message = f'"{text}" means both {_meaning(first)} and {_meaning(second)} ({there.place})'
     return Finding(here.place or Place("sentences", 1), Severity.ERROR, message, "reword one of them")
 
 
-def _meaning(reading: Reading) -> str:
-    slots = ", ".join(f"{name}: {value}" for name, value in sorted(reading.slots.items()))
-    return f"{reading.intent}({slots})"
+def _meaning(found: Match) -> str:
+    slots = ", ".join(f"{name}: {value}" for name, value in sorted(found.slots.items()))
+    return f"{found.intent}({slots})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +151,9 @@ def _once_per_message(findings: list[Finding]) -> list[Finding]:
     return list({(finding.message, finding.severity): finding for finding in reversed(findings)}.values())[::-1]
 
 
-def _alike_sentences(network: Network, sentences: WordAcceptor) -> Iterator[Finding]:
+def _alike_sentences(matcher: Matcher, sentences: WordAcceptor) -> Iterator[Finding]:
     """Sentences that differ in one word that sounds alike and mean different things ("turn on", "turn out")."""
-    context = network.context
+    context = matcher.context
     meaning = [(t.intent, repr(sorted(t.slots.items()))) for t in context.templates]
 
     def meanings(labels: frozenset[Hashable]) -> set[tuple[str, str]]:
@@ -163,26 +164,26 @@ def _alike_sentences(network: Network, sentences: WordAcceptor) -> Iterator[Find
 
     seen: set[tuple[str, str, str, str]] = set()
     for contrast in _contrasts(sentences, differ, context):
-        left, right = contrast.left, contrast.right
-        ends = {word: contrast.ends(word) for word in (left, right)}
+        ends = {word: contrast.ends(word) for word in (contrast.left, contrast.right)}
+        left, right = sorted(ends, key=lambda word: min(label for label in ends[word] if isinstance(label, int)))
         intents = {word: min(intent for intent, _ in meanings(labels)) for word, labels in ends.items()}
         key = (left, right, intents[left], intents[right])
         if key in seen or len(seen) >= MAX_FINDINGS_PER_KIND:
             continue
         seen.add(key)
         message = " and ".join(f'"{contrast.sentence(word)}" ({intents[word]})' for word in (left, right))
-        remedy = _synonym(network, contrast, right) or _synonym(network, contrast, left) or _margin(left, right)
+        remedy = _synonym(matcher, contrast, right) or _synonym(matcher, contrast, left) or _margin(left, right)
         place = context.templates[min(label for label in ends[right] if isinstance(label, int))].place
         yield Finding(place or Place("sentences", 1), Severity.WARNING, f"{message} sound alike", remedy)
 
 
-def _synonym(network: Network, contrast: _Contrast, word: str) -> str:
+def _synonym(matcher: Matcher, contrast: _Contrast, word: str) -> str:
     """What to do if another word in the place of `word` means exactly the same; "" if none does."""
-    meant = readings(network, contrast.sentence(word))
+    meant = matcher.match(contrast.sentence(word))
     for other in contrast.acceptor.states[contrast.state].arcs:
         if other in (contrast.left, contrast.right) or not contrast.ends(other):
             continue
-        said = readings(network, contrast.sentence(other))
+        said = matcher.match(contrast.sentence(other))
         if said and meant and (said[0].intent, said[0].slots) == (meant[0].intent, meant[0].slots):
             return f"'{other}' says the same as '{word}': drop the rarer, or give it a small weight under rare:"
     return ""

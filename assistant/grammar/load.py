@@ -60,9 +60,9 @@ def load_context(path_or_name: str | os.PathLike[str]) -> Context:
     actions, action_places = _read_actions(folder, faults)
     resolved = resolve(source, faults)
     if faults:
-        raise ContextFaults(_shown(folder), faults)
+        raise ContextFaults(shown(folder), faults)
     if not resolved.templates:
-        raise ContextError("nothing can be said in it", where=_shown(folder), remedy="add an intent with sentences")
+        raise ContextError("nothing can be said in it", where=shown(folder), remedy="add an intent with sentences")
     return Context(
         name=header.name or folder.resolve().name,
         folder=str(folder),
@@ -109,7 +109,7 @@ def _search_path() -> tuple[Path, ...]:
     return Path(data_home).expanduser() / "assistant" / "contexts", _SHIPPED
 
 
-def _shown(folder: Path) -> str:
+def shown(folder: str | os.PathLike[str]) -> str:
     """A folder as messages show it: relative to the current one where that is shorter."""
     relative = os.path.relpath(folder)
     return min(relative, str(folder), key=len)

@@ -6,6 +6,7 @@ value by itself. Keys that Home Assistant writes and that mean nothing here are 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 import msgspec
@@ -13,6 +14,16 @@ from msgspec import Meta, Struct
 
 from assistant.grammar.places import Faults, Located, did_you_mean
 from assistant.grammar.tree import Place
+
+_WORDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
 
 Weight = Annotated[float, Meta(gt=0, le=1)]
 Scalar = Union[str, int, float, bool]
@@ -189,8 +200,11 @@ def _kind(value: Any) -> str:
 
 
 def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:].partition(" - at ")[0].replace("`", "'")
+    """msgspec's message in an author's words: "expected text, got a list"."""
+    text = message[:1].lower() + message[1:].partition(" - at ")[0]
+    return re.sub(r"`(\w+)( \| null)?`", lambda match: _WORDS.get(match[1], f"'{match[1]}'"), text).replace("`", "'")
 
 
 def _remedy(message: str) -> str:
-    return "put it in quotes" if "Expected `str`, got `" in message and "object" not in message else ""
+    written = message.partition("got `")[2].partition("`")[0]
+    return "put it in quotes" if "Expected `str`" in message and written in ("int", "float", "bool") else ""

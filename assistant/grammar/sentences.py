@@ -171,10 +171,11 @@ class _Reader:
     def _lists(self, located: Located) -> dict[str, SlotList]:
         lists: dict[str, SlotList] = {}
         for name, item in located.value.items():
-            lists[name] = self._list(name, item) or Wildcard(name, located.keys[name])
+            place = located.keys[name]
+            lists[name] = self._list(name, item, place) or Wildcard(name, place)
         return lists
 
-    def _list(self, name: str, located: Located) -> SlotList | None:
+    def _list(self, name: str, located: Located, place: Place) -> SlotList | None:
         spec = read(located, ListSpec, self._faults, f"list '{name}'")
         if spec is None:
             return None
@@ -184,18 +185,18 @@ class _Reader:
             self._faults.add(located.place, what, "give it one of values, range or wildcard: true")
             return None
         if given == ["wildcard"]:
-            return Wildcard(name, located.place)
+            return Wildcard(name, place)
         if given == ["range"]:
-            return self._range(name, located.value["range"])
+            return self._range(name, located.value["range"], place)
         if not spec.values:
             self._faults.add(located.place, f"list '{name}' has no values", "add one, or delete the list")
             return None
         values = [self._value(name, item) for item in located.value["values"].value]
         found = tuple(value for value in values if value is not None)
         self._compare_values(name, found)
-        return TextList(name, found, located.place)
+        return TextList(name, found, place)
 
-    def _range(self, name: str, located: Located) -> SlotList | None:
+    def _range(self, name: str, located: Located, place: Place) -> SlotList | None:
         spec = read(located, RangeSpec, self._faults, f"the range of list '{name}'")
         if spec is None:
             return None
@@ -203,7 +204,7 @@ class _Reader:
             self._faults.add(located.place, f"the range of list '{name}' is empty: from {spec.from_} to {spec.to}")
             return None
         halves = spec.fractions == "halves"
-        return NumberList(name, spec.from_, spec.to, spec.step, halves, spec.multiplier, located.place)
+        return NumberList(name, spec.from_, spec.to, spec.step, halves, spec.multiplier, place)
 
     def _value(self, name: str, located: Located) -> ListValue | None:
         if not isinstance(located.value, dict):

@@ -180,7 +180,7 @@ def _check_brackets(source: str) -> None:
             if not stack or stack[-1][0] != closers[sign]:
                 raise TemplateError(f"has '{sign}' at column {column} that closes nothing")
             opener, at = stack.pop()
-            if not source[at : column - 1].strip():
+            if at == column - 1:  # `[ ]` is an optional space
                 raise TemplateError(f"has an empty '{opener}{sign}' at column {at}")
     if stack:
         raise TemplateError(f"has '{stack[-1][0]}' at column {stack[-1][1]} that is never closed")

@@ -1,0 +1,1 @@
+"""The contexts that ship: one folder each, found by name."""
