@@ -155,10 +155,11 @@ def _wordings(pending: Pending, number: int) -> Iterator[str]:
             yield from (f"{without} {value}" for value in sorted(fuller) for without in ("no", "without"))
             continue
         values = list(_said(pending.context, own, name))
-        rivals = [list(_said(pending.context, other, name)) for other in others]
+        rivals = [rival for other in others for rival in _said(pending.context, other, name)]
+        whole = {_singular(rival) for rival in rivals}
         yield from values
-        yield from itertools.chain.from_iterable(map(_parts, values))
-        for value, rival in itertools.product(values, itertools.chain.from_iterable(rivals)):
+        yield from (part for value in values for part in _parts(value) if _singular(part) not in whole)
+        for value, rival in itertools.product(values, rivals):
             yield from _shortened(value, rival)
     if len(pending.differs) > 1:
         yield from _joined(pending, own)
