@@ -89,32 +89,35 @@ def test_the_interpreters_that_are_allowed_are_those_that_are_advertised() -> No
     assert minors == set(re.findall(r"Python :: (3\.\d+)", parser["metadata"]["classifiers"]))
 
 
-@pytest.mark.real
-def test_a_wheel_holds_the_contexts_and_catalogues_that_the_source_has(tmp_path: Path) -> None:
-    source = tmp_path / "source"
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from the sources."""
+    folder = tmp_path_factory.mktemp("wheel")
     for name in ("assistant", "benchmarks", "convert", "models"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(tmp_path),
-    ]
-    subprocess.run([*command, str(source)], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+        shutil.copy(ROOT / name, folder / "source" / name)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder)]
+    subprocess.run([*command, str(folder / "source")], check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.mark.real
+def test_the_wheel_holds_the_contexts_and_catalogues_that_the_source_has(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
-    data = {
-        str(path.relative_to(ROOT))
-        for suffix in ("py", "yaml", "json")
-        for path in (ROOT / "assistant").rglob(f"*.{suffix}")
-    }
+    suffixes = ("py", "yaml", "json", "npz")
+    data = {str(path.relative_to(ROOT)) for suffix in suffixes for path in (ROOT / "assistant").rglob(f"*.{suffix}")}
     assert data - inside == set()
     assert {"assistant/py.typed", "models/__init__.py", "convert/__init__.py"} <= inside
     assert not any(name.startswith("tests/") for name in inside)
+
+
+@pytest.mark.real
+def test_help_is_there_even_where_no_dependency_is_installed(wheel: Path) -> None:
+    script = (
+        f"import sys; sys.path[:0] = [{str(wheel)!r}]; from assistant.cli.main import main; sys.exit(main(['help']))"
+    )
+    alone = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert alone.stdout.startswith("usage: assistant")
