@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from assistant.grammar.network import Network, build_network
 from assistant.grammar.steps import Step, Steps, Stop
 from assistant.grammar.tree import Context
-from assistant.grammar.typed import Slips, Typed, is_number, read_typed
+from assistant.grammar.typed import Slips, Typed, folded, is_number, read_typed
 
 SLIP_COST = {1: 1.0, 2: 1.5}
 KNOWN_WORD_COST = 1.5
@@ -161,6 +161,7 @@ class _Trail(NamedTuple):
 
 
 _Item = tuple[float, int, float, float, _State, "_Trail | None"]
+_Found = tuple[Match, list[int]]  # and how many words each wildcard took
 
 
 class _Search:
@@ -173,12 +174,11 @@ class _Search:
         self._heap: list[_Item] = []
         self._serial = itertools.count(0, -1)
         self._seen: dict[_State, tuple[float, float]] = {}
-        self._found: dict[Any, tuple[Match, int]] = {}
+        self._found: dict[Any, _Found] = {}
         self._ahead: dict[int, list[float]] = {}
         self._near = [slips.near(atom.word) if budget else () for atom in typed.atoms]
         self._passing = [
-            max(self._passing_cost(word) for word in (atom.word, *(word for word, _ in near)))
-            for atom, near in zip(typed.atoms, self._near, strict=True)
+            self._passing_cost(atom.word, near) for atom, near in zip(typed.atoms, self._near, strict=True)
         ]
 
     def run(self) -> tuple[Match, ...]:
@@ -267,6 +267,8 @@ class _Search:
         self, cost: float, weight: float, state: _State, slot: str, after: int, trail: _Trail | None
     ) -> None:
         for to in range(state.at + 1, self._typed.end + 1) if state.at < self._typed.end else ():
+            if self._budget and FUNCTION_WORDS.issuperset(atom.word for atom in self._typed.atoms[state.at : to]):
+                continue  # between repairs "add to the list" would add "to"
             words = self._typed.span(state.at, to)
             taken = _State(state.template, after, None, (*state.slots, (slot, words)), to)
             self._push(cost, weight, taken, _Trail(trail, words, False, None, to - state.at))
@@ -314,21 +316,22 @@ class _Search:
         known = self._typed.atoms[at].word in self._steps.words
         return SLIP_COST[slips] + (KNOWN_WORD_COST if known else 0.0)
 
-    def _passing_cost(self, word: str) -> float:
+    def _passing_cost(self, word: str, near: tuple[tuple[str, int], ...]) -> float:
         if word in REVERSING:
             return float("inf")
         if word in FILLERS:
             return FILLER_COST
         if word in FUNCTION_WORDS:
             return FUNCTION_WORD_COST
-        if is_number(word):
+        # What looks like a known word is as dear as that: "fiften" is not passed over lightly.
+        if any(map(is_number, (word, *(other for other, _ in near)))):
             return PASSED_NUMBER_COST
-        return PASSED_WORD_COST if word in self._steps.words else UNKNOWN_WORD_COST
+        return PASSED_WORD_COST if near or word in self._steps.words else UNKNOWN_WORD_COST
 
     def _finish(self, cost: float, weight: float, template: int, slots: Slots, trail: _Trail | None) -> None:
         way = [*_backwards(trail)][::-1]
         edits = tuple(step.edit for step in way if step.edit is not None)
-        if _heard(way) <= _made_up(edits):
+        if edits and (_heard(way) <= _made_up(edits) or _swallowed(way, edits)):
             return
         known = self._steps.network.context.templates[template]
         match = Match(
@@ -336,7 +339,7 @@ class _Search:
         )
         wild = {value for name, value in slots if any(step.wild and step.writing == value for step in way)}
         key = match.intent, *(pair for pair in match.key[1] if pair[1] not in {repr(value) for value in wild})
-        ranked = match, sum(step.wild for step in way)
+        ranked = match, [step.wild for step in way if step.wild]
         if key not in self._found or _rank(ranked) < _rank(self._found[key]):
             self._found[key] = ranked
         self._limit = min(self._limit, cost + MARGIN)
@@ -354,15 +357,21 @@ def _made_up(edits: tuple[Edit, ...]) -> int:
     return sum(word not in FILLERS | FUNCTION_WORDS for word in lone)
 
 
+def _swallowed(way: list[_Trail], edits: tuple[Edit, ...]) -> bool:
+    """True if a word is missing because a wildcard took it: "add to the list" is not to add "add"."""
+    free = {atom for step in way if step.wild for atom in folded(step.writing)}
+    return any(edit.meant in free for edit in edits if not edit.typed)
+
+
 def _missing_cost(word: str, *, inside: bool) -> float:
     cost = FUNCTION_WORD_COST if word in FUNCTION_WORDS else MISSING_WORD_COST
     return cost * INSIDE_VALUE if inside else cost
 
 
-def _rank(found: tuple[Match, int]) -> tuple[float, int, float, int, str]:
-    """Cheapest first, then fewest words in wildcards, then the likelier wording, then the author's order."""
+def _rank(found: _Found) -> tuple[float, int, list[int], float, int, str]:
+    """Cheapest first, then fewest words in wildcards, the earlier the fewer, then likelier, then the author's order."""
     match, wild = found
-    return match.cost, wild, -match.weight, match.template, match.text
+    return match.cost, sum(wild), wild, -match.weight, match.template, match.text
 
 
 def _backwards(trail: _Trail | None) -> Iterator[_Trail]:
