@@ -72,7 +72,7 @@ class Steps:
 
     def least(self, number: int) -> int:
         """How many words at least lead from a stop to the end of its template or list value."""
-        todo = [number]
+        todo = [] if number in self._least else [number]
         while todo:
             at = todo[-1]
             ways = list(self._ways(at))
