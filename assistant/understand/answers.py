@@ -34,7 +34,7 @@ from assistant.grammar.typed import folded, is_number
 from assistant.types import EMPTY
 
 INTENT = "intent"
-YES, NO, CHOICE = "answer.yes", "answer.no", "answer.choice"
+ANSWERS = YES, NO, CHOICE = "answer.yes", "answer.no", "answer.choice"
 """Intents of answers; CHOICE has the slot "choice", the number of the alternative, from 0."""
 
 MAX_WORDINGS = 48

@@ -20,7 +20,7 @@ from typing import Any, Union
 from assistant.clock import Clock
 from assistant.grammar.tree import Context
 from assistant.types import Hypothesis, Outcome, Transcript, Understanding
-from assistant.understand.answers import CHOICE, NO, ORDINALS, YES, Meaning, Pending, answer_context
+from assistant.understand.answers import ANSWERS, CHOICE, ORDINALS, YES, Meaning, Pending, answer_context
 from assistant.understand.decide import differing
 
 ANSWER_TIMEOUT_S = 15.0
@@ -196,7 +196,7 @@ def event_of(understanding: Understanding) -> Event:
     """
     if understanding.outcome is Outcome.REFUSE:
         return Unclear() if understanding.text else Unheard()
-    if understanding.intent not in (YES, NO, CHOICE):
+    if understanding.intent not in ANSWERS:
         return Commanded()
     if understanding.outcome is Outcome.ASK and (understanding.differs or understanding.intent == CHOICE):
         return Unclear()
@@ -232,15 +232,16 @@ class Dialogue:
 
     def follow(self, understanding: Understanding, context: Context) -> Understanding:
         """What `understanding`, heard under `context`, comes to: an answer becomes the meaning that it confirms."""
-        del context  # the intents tell answers from commands
         pending, said = self._turn.pending, understanding.text
+        # An answer to an earlier question, heard late, is none to this one.
+        stale = understanding.intent in ANSWERS and (self._answers is None or context.hash != self._answers.hash)
+        if stale:
+            return replace(understanding, outcome=Outcome.REFUSE, reason=f"“{said}” answers no open question")
         resolution = step(self._turn, event_of(understanding))
         self._move(resolution)
         self._repeating = resolution.effect is Effect.REPEAT
         if resolution.meaning is not None:
             return _confirmed(understanding, resolution.meaning)
-        if resolution.effect is Effect.IGNORE:
-            return replace(understanding, outcome=Outcome.REFUSE, reason=f"“{said}” answers no open question")
         if self._repeating and pending is not None:
             return _asked_again(understanding, pending)
         return understanding

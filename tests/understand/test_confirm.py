@@ -327,6 +327,16 @@ def test_an_answer_that_comes_too_late_does_nothing(home: Context, clock: HeldCl
     assert dialogue.follow(late, answers).outcome is Outcome.REFUSE
 
 
+def test_an_answer_to_an_earlier_question_does_not_answer_this_one(home: Context, clock: HeldClock) -> None:
+    dialogue = Dialogue(clock)
+    asked(dialogue, home, "turn on the desk lamp")
+    earlier = dialogue.answers()
+    assert earlier is not None
+    asked(dialogue, home, "turn off the hall light")
+    assert dialogue.follow(understood(earlier, "yes"), earlier).outcome is Outcome.REFUSE
+    assert said(dialogue, home, "yes").intent == "TurnOff"
+
+
 def test_without_a_question_everything_passes_unchanged(home: Context, clock: HeldClock) -> None:
     dialogue = Dialogue(clock)
     for text in ("turn on the desk lamp", "yes", "the first one", ""):
