@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from assistant.act.skills import Skills
 from assistant.audio.frontend import FrontEnd
 from assistant.audio.source import Nothing, Source
@@ -25,12 +27,27 @@ from assistant.recognize.engine import Prepared, Recognizer, Session
 from assistant.recognize.text import recognize_text
 from assistant.speak.questions import question
 from assistant.speak.replies import Replies
-from assistant.types import AudioBlock, Decision, Hypothesis, Outcome, Reply, Transcript, Understanding, Utterance
+from assistant.types import (
+    FRAME_SAMPLES,
+    SAMPLE_RATE_HZ,
+    AudioBlock,
+    Decision,
+    Hypothesis,
+    Outcome,
+    Reply,
+    Transcript,
+    Understanding,
+    Utterance,
+    frozen_array,
+)
 from assistant.understand.confirm import Dialogue
 from assistant.understand.decide import decide
 from assistant.work import Worker
 
 READ_TIMEOUT_S = 0.02
+GOES_ON_S = 0.8
+"""Speech that begins so soon after a complete sentence may be the rest of it ("… a latte — with milk"): both are heard
+as one. Measured on spoken orders: the pauses inside them end within 0.75 s."""
 
 
 class Understander:
@@ -107,13 +124,17 @@ def _question(transcript: Transcript, understanding: Understanding) -> str:
 
 @dataclass(slots=True)
 class _Job:
-    """An utterance under decoding: the context that it is decoded under and how long it took."""
+    """An utterance under decoding: the context that it is decoded under and how long it took.
+
+    utterance: set when it has ended. rest: the part that was just said, where it was joined to a sentence before it.
+    """
 
     prepared: Prepared
     began: float = 0.0
     recognize_ms: float = 0.0
     utterance: Utterance | None = None
     transcript: Transcript | None = None
+    rest: Utterance | None = None
 
 
 class Conversation:
@@ -136,6 +157,7 @@ class Conversation:
         self._deaf = deaf
         self._dialogue = Dialogue(understander.clock)
         self._session: Session | None = None
+        self._open: Utterance | None = None
         self._jobs: dict[int, _Job] = {}
         self._number = 0
         self._cuts: dict[int, int] = {}
@@ -173,6 +195,7 @@ class Conversation:
             return
         if self._was_deaf:
             self._was_deaf = False
+            self._open = None
             yield from self._take(self._segmenter.reset())
         if self._session is not None:
             self._session.feed(frame)
@@ -198,6 +221,8 @@ class Conversation:
         """Decode `utterance` in the worker, under `prepared` or what is listened for now; the job's number."""
         self._number += 1
         job = _Job(prepared or self._prepared())
+        if prepared is None and self._open is not None and goes_on(self._open, utterance):
+            job.rest, utterance = utterance, joined(self._open, utterance)
         self._jobs[self._number] = job
         session = self._session = self._understander.recognizer.open(job.prepared)
 
@@ -225,7 +250,7 @@ class Conversation:
             number = self._submit(event.utterance)
         self._cuts.clear()
         job = self._jobs[number]
-        job.utterance = event.utterance
+        job.utterance = event.utterance if job.rest is None or self._open is None else joined(self._open, event.utterance)
         if job.transcript is not None:
             yield from self._conclude(self._jobs.pop(number))
 
@@ -256,15 +281,57 @@ class Conversation:
         assert job.utterance is not None
         u, utterance, transcript = self._understander, job.utterance, job.transcript
         understanding = u.understand(transcript, job.prepared.context, job.recognize_ms)
-        if job.prepared is not u.prepared and not self._dialogue.is_answer(understanding, job.prepared.context):
-            number = self._submit(utterance, u.prepared)
-            self._jobs[number].utterance = utterance
+        unfit = understanding.outcome is Outcome.REFUSE and job.rest is not None
+        answered = job.prepared is u.prepared or self._dialogue.is_answer(understanding, job.prepared.context)
+        if unfit or not answered:
+            again = job.rest if job.rest is not None else utterance
+            self._open = None
+            number = self._submit(again, u.prepared)
+            self._jobs[number].utterance = again
             return
         understanding = self._dialogue.follow(understanding, job.prepared.context)
         reply = u.reply(understanding, spoken_to=bool(transcript.text))
         self._dialogue.note(understanding, transcript, u.context)
+        provisional = _may_go_on(understanding, transcript)
+        self._open = utterance if provisional else None
         felt_ms = 1000 * (u.clock.monotonic() - utterance.at - utterance.speech_end_s)
-        yield replace(u.decision(utterance, transcript, understanding, reply), felt_ms=felt_ms)
+        yield replace(
+            u.decision(utterance, transcript, understanding, reply),
+            felt_ms=felt_ms,
+            provisional=provisional,
+            revises=job.rest is not None,
+        )
+
+
+def goes_on(before: Utterance, after: Utterance) -> bool:
+    """Whether `after` follows `before` so closely that it may be the rest of the same sentence."""
+    pause_s = after.at + after.speech_start_s - before.at - before.speech_end_s
+    return 0 <= pause_s <= GOES_ON_S
+
+
+def joined(before: Utterance, after: Utterance) -> Utterance:
+    """Two utterances as one; what lies between them, and was not kept, is silence."""
+    offset = round((after.at - before.at) * SAMPLE_RATE_HZ / FRAME_SAMPLES)
+    samples = offset * FRAME_SAMPLES
+    pcm = np.zeros(samples + len(after.pcm), np.int16)
+    pcm[: min(len(before.pcm), samples)] = before.pcm[:samples]
+    pcm[samples:] = after.pcm
+    voice = np.zeros(offset + len(after.voice), np.float32)
+    voice[: min(len(before.voice), offset)] = before.voice[:offset]
+    voice[offset:] = after.voice
+    return replace(
+        after,
+        pcm=frozen_array(pcm),
+        at=before.at,
+        speech_start_s=before.speech_start_s,
+        speech_end_s=samples / SAMPLE_RATE_HZ + after.speech_end_s,
+        voice=frozen_array(voice),
+    )
+
+
+def _may_go_on(understanding: Understanding, transcript: Transcript) -> bool:
+    accepted = understanding.outcome is Outcome.ACCEPT
+    return accepted and bool(transcript.hypotheses) and not transcript.hypotheses[0].terminal
 
 
 class TypedConversation:
@@ -302,6 +369,9 @@ class TypedConversation:
 def _completeness(job: _Job) -> tuple[bool, bool]:
     """(is it a complete sentence that would be acted on, can nothing longer begin with it)."""
     assert job.transcript is not None
-    complete = decide(job.transcript, job.prepared.context).outcome is not Outcome.REFUSE
-    terminal = complete and job.transcript.hypotheses[0].terminal
-    return complete, terminal
+    if decide(job.transcript, job.prepared.context).outcome is Outcome.REFUSE:
+        return False, False
+    best = job.transcript.hypotheses[0]
+    # A comma at the end is the recogniser's word that the sentence is not over (measured: 25 of 43 pauses inside
+    # spoken orders that would otherwise have ended them).
+    return not best.text.endswith(","), best.terminal

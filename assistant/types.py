@@ -243,6 +243,9 @@ class Decision:
     utterance: None for typed text.
     at: wall-clock time, seconds since the epoch.
     felt_ms: last speech sample to decision, endpoint waiting included, milliseconds; None when not in real time.
+    provisional: the sentence was complete but could go on; if speech follows at once, a decision that revises this one
+        comes after it. Whatever cannot be undone waits until then (`assistant.pipeline.GOES_ON_S`).
+    revises: this decision is about the same sentence as the one before, heard further, and takes its place.
     """
 
     utterance: Utterance | None
@@ -252,3 +255,5 @@ class Decision:
     at: float
     path: str = ""
     felt_ms: float | None = None
+    provisional: bool = False
+    revises: bool = False

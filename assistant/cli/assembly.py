@@ -45,12 +45,14 @@ def engine_flags(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def open_recognizer(config: Config, *, background: bool = False) -> Recognizer:
-    """The configured engine, found by its entry point. Raises PluginError, ModelError.
+def open_recognizer(config: Config, language: str = "en", *, background: bool = False) -> Recognizer:
+    """The configured engine for `language`, found by its entry point. Raises PluginError, ModelError.
 
     background: compile new contexts in a thread and be usable meanwhile.
     """
     from assistant.folders import folders, usable_cache
+    from assistant.models.catalogue import model_for
+    from assistant.models.store import Store
 
     name = config.recognize.engine
     found = importlib.metadata.entry_points(group="assistant.recognizers")
@@ -73,6 +75,11 @@ def open_recognizer(config: Config, *, background: bool = False) -> Recognizer:
             lambda_=r.lambda_,
             background=background,
         )
+    if name == "vosk":
+        model = model_for(name, language)
+        return create(  # type: ignore[no-any-return]
+            model=Store(folders(config.paths).data / "models").require(model), name=model.name
+        )
     return create()  # type: ignore[no-any-return]
 
 
@@ -91,7 +98,7 @@ def build_understander(config: Config, clock: Clock | None = None, *, background
 
     clock = clock or SystemClock()
     context = load_context(config.context)
-    recognizer = open_recognizer(config, background=background)
+    recognizer = open_recognizer(config, context.settings.language, background=background)
     return Understander(recognizer, prepare_context(recognizer, context), built_in(clock), clock)
 
 
@@ -116,12 +123,12 @@ def build_segmenter(config: Config) -> Segmenter:
     )
 
 
-def build_speech(config: Config, folder: Path) -> Speech:
-    """The configured voice with its cache of phrases in `folder`."""
+def build_speech(config: Config, folder: Path, language: str = "en") -> Speech:
+    """The configured voice for `language`, with its cache of phrases in `folder`."""
     from assistant.speak.speech import Speech
     from assistant.speak.voice import choose_voice
 
-    return Speech(choose_voice(config.speak.voice), folder=folder)
+    return Speech(choose_voice(config.speak.voice, language=language), folder=folder)
 
 
 class ContextWatch(threading.Thread):

@@ -121,7 +121,8 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, live: bo
 
     understander = build_understander(config, background=live)
     printer = Printer(args.json)
-    mouth = Mouth(config)
+    mouth = Mouth(config, understander.context.settings.language)
+    mouth.render_ahead(understander.replies.fixed_phrases())
     watch = ContextWatch(understander, lambda line: print(styled(line, "yellow", sys.stderr), file=sys.stderr))
     worker = ThreadWorker() if live else InlineWorker()
     segmenter = build_segmenter(config)
@@ -227,11 +228,12 @@ class Printer:
 class Mouth:
     """Speaks replies: to the loudspeaker, or as WAV files into a folder. Loads its voice with the first reply."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, language: str) -> None:
         from assistant.folders import folders, usable_cache
 
         self._config = config
         self._phrases = usable_cache(folders(config.paths).cache) / "phrases"
+        self._language = language
         self._speech: Any = None
         self._sink: Any = None
         self._count = 0
@@ -240,13 +242,22 @@ class Mouth:
         """True while a reply is being heard."""
         return self._sink is not None and bool(self._sink.playing)
 
+    def render_ahead(self, phrases: tuple[str, ...]) -> None:
+        """Have the replies that never change ready; when all are kept already the voice is not loaded."""
+        if self._config.speak.voice != "none":
+            self._voice().render_ahead(phrases)
+
+    def _voice(self) -> Any:
+        if self._speech is None:
+            self._speech = build_speech(self._config, self._phrases, self._language)
+        return self._speech
+
     def say(self, decision: Decision) -> None:
         """Speak the reply, sentence by sentence."""
         text = decision.reply.text
         if not text or self._config.speak.voice == "none":
             return
-        if self._speech is None:
-            self._speech = build_speech(self._config, self._phrases)
+        self._voice()
         folder = self._config.speak.output
         if folder is not None:
             self._write(text, Path(folder))

@@ -159,10 +159,14 @@ class Beam:
 
     def _finished(self, keep: int) -> tuple[Sentence, ...]:
         ends = sorted(self._ends, key=lambda end: -end.score)[:keep]
-        return tuple(self._trace(end) for end in ends)
+        terminal = {(end.layer, end.row): end.terminal for end in self._ends}
+        return tuple(self._trace(end, terminal) for end in ends)
 
-    def _trace(self, end: _End) -> Sentence:
-        """Follow the parents back from `end`."""
+    def _trace(self, end: _End, terminal: dict[tuple[int, int], bool]) -> Sentence:
+        """Follow the parents back from `end`; whether more could follow is asked before a closing full stop."""
+        if end.layer and int(self._layers[end.layer - 1].token[end.row]) in self._space.marks:
+            before = (end.layer - 1, int(self._layers[end.layer - 1].parent[end.row]))
+            end.terminal = terminal.get(before, False)
         tokens, log_p, ilm = [END], [end.log_p], [end.ilm]
         attention = [self._attention[end.layer][end.row]]
         row = end.row

@@ -29,7 +29,7 @@ from assistant.recognize.moonshine.model import Encoded, Model
 from assistant.recognize.moonshine.space import CompiledSpace, LazySpace, Space
 from assistant.recognize.moonshine.table import Table, build_table
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever acceptor or table are computed otherwise: older cache files are then not read."""
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def compile_grammar(
     acceptor = compile_acceptor(TokenNetwork(network or build_network(context), model.tokenizer))
     columns = columns_for(model, acceptor.tokens)
     table = build_table(acceptor, columns, model, *([progress] if progress else []))
-    return Compiled(acceptor, table, CompiledSpace(acceptor, table, columns))
+    return Compiled(acceptor, table, CompiledSpace(acceptor, table, columns, model.marks))
 
 
 def load_grammar(file: Path, model: Model) -> Compiled | None:
@@ -73,7 +73,7 @@ def load_grammar(file: Path, model: Model) -> Compiled | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.warning("compiled context %s is damaged (%s): compiling again", file.name, error)
         return None
-    return Compiled(acceptor, table, CompiledSpace(acceptor, table, columns_for(model, acceptor.tokens)))
+    return Compiled(acceptor, table, CompiledSpace(acceptor, table, columns_for(model, acceptor.tokens), model.marks))
 
 
 def save_grammar(compiled: Compiled, file: Path) -> None:

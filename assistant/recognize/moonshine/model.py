@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import ModelError, StorageError
+from assistant.grammar.tokens import SENTENCE_MARKS
 from assistant.recognize.moonshine.tokenizer import Tokenizer
 
 FORMAT = 3
@@ -197,6 +198,7 @@ class Model:
         self.id = files.id
         self.projection: NDArray[np.int8] = np.load(files.projection, mmap_mode="r")
         self.tokenizer = Tokenizer.load(files.tokenizer)
+        self.marks = frozenset(self.tokenizer.encode_word(mark, True)[0] for mark in SENTENCE_MARKS)
         self.vocabulary = base_vocabulary().astype(np.int32)
         self.free = self.text_tokens(self.vocabulary)
         self.column = np.full(len(self.tokenizer), -1, np.int32)

@@ -48,6 +48,11 @@ class Space(Protocol):
     @property
     def start(self) -> int: ...
 
+    @property
+    def marks(self) -> frozenset[int]:
+        """Tokens that may close a sentence: full stop, question and exclamation mark."""
+        ...
+
     def ways(self, states: NDArray[np.int32], tokens: NDArray[np.int64], parents: NDArray[np.int64], at: int) -> Ways:
         """Arcs out of `states`; row i took tokens[i] from old row parents[i] to get there, at position `at`."""
         ...
@@ -56,8 +61,9 @@ class Space(Protocol):
 class CompiledSpace:
     """An acceptor with its table."""
 
-    def __init__(self, acceptor: Acceptor, table: Table, columns: Columns) -> None:
+    def __init__(self, acceptor: Acceptor, table: Table, columns: Columns, marks: frozenset[int]) -> None:
         self._acceptor, self._table, self._columns = acceptor, table, columns
+        self.marks = marks
         self.start = acceptor.start
 
     def ways(self, states: NDArray[np.int32], tokens: NDArray[np.int64], parents: NDArray[np.int64], at: int) -> Ways:
@@ -81,6 +87,7 @@ class LazySpace:
     def __init__(self, acceptor: LazyAcceptor, model: Model, silence: Encoded) -> None:
         self._acceptor, self._model, self._silence = acceptor, model, silence
         self._past: Past = model.begin()
+        self.marks = model.marks
         self.start = acceptor.start
 
     def ways(self, states: NDArray[np.int32], tokens: NDArray[np.int64], parents: NDArray[np.int64], at: int) -> Ways:
