@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from assistant.recognize.moonshine.engine import Moonshine, MoonshineOptions
+from assistant.recognize.moonshine.model import published_folder
+from assistant.recognize.moonshine.tokenizer import Tokenizer
 from assistant.testing import HeldClock, find_recordings
 from assistant.testing.recordings import DEFAULT, VARIABLE
 
@@ -48,3 +51,21 @@ def recordings(data: Path) -> Callable[[str], Path]:
 def clock() -> HeldClock:
     """A clock that stands still until the test moves it."""
     return HeldClock()
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    """Moonshine's tokenizer, as the wheel brings it."""
+    return Tokenizer.load(published_folder() / "tokenizer.bin")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for prepared models and compiled contexts that all tests share."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def moonshine(cache: Path) -> Moonshine:
+    """The default engine, its model prepared once for all tests."""
+    return Moonshine(MoonshineOptions(cache))

@@ -8,6 +8,7 @@ arrays. Both answer the same three questions, so that the beam does not know whi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,7 +29,7 @@ class Arcs:
 
     tokens, to: int32, shape [arcs], sorted by token; weights: float32, shape [arcs], natural logs.
     final: weight of ending here, -inf if not allowed. wildcard: state after any other token, -1 if none.
-    terminal: nothing but a full stop can follow.
+    terminal: the sentence may end and nothing more can be said, only written: a full stop, a comma before one.
     """
 
     tokens: NDArray[np.int32]
@@ -95,10 +96,10 @@ class LazyAcceptor:
         for into in reached.values():
             for item, weight in free.items():
                 _keep(into, item, weight)
+        terminal = final > NOT_FINAL and not free and self._is_silent(reached)
         tokens = sorted(reached)
         moves = [self._state(reached[token]) for token in tokens]
         wildcard, _ = self._state(free) if free else (-1, 0.0)
-        terminal = final > NOT_FINAL and not free and all(t in self._network.marks for t in tokens)
         return Arcs(
             np.array(tokens, np.int32),
             np.array([to for to, _ in moves], np.int32),
@@ -106,6 +107,13 @@ class LazyAcceptor:
             final,
             wildcard,
             terminal,
+        )
+
+    def _is_silent(self, reached: dict[int, dict[_Item, float]]) -> bool:
+        """True if nothing can be said on the way on: marks, or a comma or hyphen with silence behind it."""
+        marks, pauses = self._network.marks, self._network.pauses
+        return all(token in marks or token in pauses for token in reached) and all(
+            self.arcs(self._state(reached[token])[0]).terminal for token in pauses if token in reached
         )
 
     def _closure(self, kernel: tuple[tuple[_Item, float], ...]) -> dict[_Item, float]:
@@ -197,15 +205,10 @@ def compile_acceptor(network: TokenNetwork) -> Acceptor:
     rows: list[Arcs] = []
     while len(rows) < len(lazy):
         rows.append(lazy.arcs(len(rows)))
-    classes = _merge(rows)
-    order: dict[int, int] = {classes[0]: 0}
-    kept: list[Arcs] = [rows[0]]
-    for state, row in enumerate(rows):
-        if classes[state] not in order:
-            order[classes[state]] = len(order)
-            kept.append(row)
-    number = np.array([order[c] for c in classes], np.int32)
-    return _pack(kept, number)
+    acceptor = _pack(rows, _merge(rows))
+    if (acceptor.wildcard < 0).all():
+        return acceptor
+    return _pack([acceptor.arcs(state) for state in range(len(acceptor))], _bisimilar(acceptor))
 
 
 def _merge(rows: list[Arcs]) -> list[int]:
@@ -255,7 +258,40 @@ def _backwards(rows: list[Arcs]) -> list[int]:
     return order
 
 
-def _pack(kept: list[Arcs], number: NDArray[np.int32]) -> Acceptor:
+def _bisimilar(acceptor: Acceptor) -> list[int]:
+    """Class of each state, loops included: split by what states answer until nothing changes (Moore 1956).
+
+    Costs a round per token of the longest wording, so it runs on what `_merge` has left.
+    """
+    a, rows = acceptor, [acceptor.arcs(state) for state in range(len(acceptor))]
+    answers = [(row.final, row.wildcard >= 0, row.tokens.tobytes(), row.weights.tobytes()) for row in rows]
+    classes = _numbered(answers)
+    while True:
+        to, wild = classes[a.to], np.where(a.wildcard >= 0, classes[a.wildcard], -1)
+        refined = _numbered(
+            (classes[state], wild[state], to[a.offsets[state] : a.offsets[state + 1]].tobytes())
+            for state in range(len(a))
+        )
+        if refined.max() == classes.max():
+            return [int(c) for c in refined]
+        classes = refined
+
+
+def _numbered(things: Iterable[object]) -> NDArray[np.int32]:
+    """Equal things get equal numbers, from 0 in the order in which they appear."""
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(thing, len(numbers)) for thing in things], np.int32)
+
+
+def _pack(rows: list[Arcs], classes: list[int]) -> Acceptor:
+    """One state for each class, numbered in the order of `rows`."""
+    order: dict[int, int] = {}
+    kept: list[Arcs] = []
+    for state, row in enumerate(rows):
+        if classes[state] not in order:
+            order[classes[state]] = len(order)
+            kept.append(row)
+    number = np.array([order[c] for c in classes], np.int32)
     offsets = np.zeros(len(kept) + 1, np.int32)
     offsets[1:] = np.cumsum([len(row.tokens) for row in kept])
     return Acceptor(

@@ -1,4 +1,4 @@
-"""The context as a network of words: what can follow what, where a slot's list is entered, which template a path ends in.
+"""The context as a network of words: what may follow what, where a list is entered, which template a path ends in.
 
 A list is a network of its own, entered by a call that names the slot and the node to return to, so that two hundred
 devices in forty templates are stored once. Words are the stretches between spaces; a word that follows a list without a
@@ -213,10 +213,9 @@ class _Builder:
             for item, own in zip(tree.items, weights, strict=True):
                 self._expand(item, start, end, weight + own)
         elif isinstance(tree, ListRef):
-            at = start
-            if weight:
-                at = self._fragment()
-                self._fragments[start].append((_SKIP, None, at, weight))
+            # A state of its own: words before the list end there, and must not go on with what stands beside the list.
+            at = self._fragment()
+            self._fragments[start].append((_SKIP, None, at, weight))
             self._fragments[at].append((_CALL, tree, end, 0.0))
         elif isinstance(tree, RuleRef):
             self._expand(self._context.rules[tree.rule], start, end, weight)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from assistant.grammar.network import Network, WordArc
-from assistant.grammar.tree import NumberList, Wildcard
+from assistant.grammar.tree import Wildcard
 
 PLAIN, START, GLUED = range(3)
 SENTENCE_MARKS = (".", "?", "!")
@@ -44,7 +44,10 @@ class Position:
 
 
 class TokenNetwork:
-    """Positions by number, built on first visit. Not thread-safe: one builder at a time."""
+    """Positions by number, built on first visit. Not thread-safe: one builder at a time.
+
+    marks: token of a full stop, question or exclamation mark → what follows it: `closed`. pauses: comma and hyphen.
+    """
 
     def __init__(self, network: Network, spelling: Spelling) -> None:
         self.network = network
@@ -55,6 +58,7 @@ class TokenNetwork:
         self._wildcards: dict[int, int] = {}
         self._inside: set[int] = set()
         self._comma, self._hyphen = (spelling.encode_word(mark, True)[0] for mark in (",", "-"))
+        self.pauses = (self._comma, self._hyphen)
         self.closed = self._add(Position(final=True))
         marks = [spelling.encode_word(mark, True)[0] for mark in SENTENCE_MARKS]
         self.marks = {mark: [(self.closed, 0.0)] for mark in marks}
