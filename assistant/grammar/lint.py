@@ -2,6 +2,7 @@
 
 what                                             severity   found by
 two meanings for the same words                  error      the word acceptor: ends with two labels
+the same, where free words (a wildcard) cause it warning
 two wordings that sound alike, meanings differ   warning    arcs of one state, and words that lead both to an end
 a word that the recognizer cannot write          error      `spell`
 an intent without reply or action, a reply to nothing, rules and lists unused, sentences that never match
@@ -11,6 +12,7 @@ an intent without reply or action, a reply to nothing, rules and lists unused, s
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -21,10 +23,14 @@ from assistant.grammar.network import Network, build_network
 from assistant.grammar.resolve import base_name
 from assistant.grammar.sounds import alike
 from assistant.grammar.template import references, words_of
-from assistant.grammar.tree import Context, NumberList, Place, RuleRef, TextList
+from assistant.grammar.tree import Context, ListRef, NumberList, Place, RuleRef, SlotList, Template, TextList, Wildcard
 from assistant.grammar.words import ANY, GLUE, WordAcceptor, WordState, list_acceptor, sentence_acceptor, spoken
 
 MAX_FINDINGS_PER_KIND = 50
+EXAMPLES_PER_END = 2
+"""Sentences read again for each set of templates that end together: two intents show in the first, slots may not."""
+MAX_CONTRASTS = 2_000
+"""Pairs of words whose continuations are compared, so that a large grammar is not compared for minutes."""
 
 
 class Severity(enum.Enum):
@@ -71,12 +77,11 @@ def lint(context: Context, spell: Callable[[str], bool] | None = None) -> tuple[
 def _ambiguous(matcher: Matcher, sentences: WordAcceptor) -> Iterator[Finding]:
     """Words with two meanings: per pair of templates the shortest."""
     seen: set[tuple[int, int]] = set()
+    examined: Counter[frozenset[Hashable]] = Counter()
     for number, state in enumerate(sentences.states):
-        if not state.ends:
+        if not state.ends or examined[state.ends] >= EXAMPLES_PER_END:
             continue
-        pairs = set(combinations(sorted(state.ends), 2)) or {(end, end) for end in state.ends}  # type: ignore[type-var]
-        if pairs <= seen:
-            continue
+        examined[state.ends] += 1
         text = spoken(sentences.words_to(number)).replace(ANY, "something")
         for first, second in _two_meanings(matcher.match(text)):
             pair = (min(first.template, second.template), max(first.template, second.template))
@@ -95,7 +100,23 @@ def _two_meanings(found: tuple[Match, ...]) -> Iterator[tuple[Match, Match]]:
 def _ambiguity(context: Context, text: str, first: Match, second: Match) -> Finding:
     here, there = context.templates[first.template], context.templates[second.template]
     message = f'"{text}" means both {_meaning(first)} and {_meaning(second)} ({there.place})'
-    return Finding(here.place or Place("sentences", 1), Severity.ERROR, message, "reword one of them")
+    # Free words can be anything, also what another sentence says: not to be avoided, but worth knowing.
+    wild = any(isinstance(values, Wildcard) for values in _lists_of(context, here, there))
+    severity = Severity.WARNING if wild else Severity.ERROR
+    return Finding(here.place or Place("sentences", 1), severity, message, "reword one of them")
+
+
+def _lists_of(context: Context, *templates: Template) -> Iterator[SlotList]:
+    """The lists that templates name, also through rules."""
+    todo = [template.node for template in templates]
+    seen: set[str] = set()
+    while todo:
+        for reference in references(todo.pop()):
+            if isinstance(reference, ListRef):
+                yield context.lists[reference.list]
+            elif reference.rule not in seen:
+                seen.add(reference.rule)
+                todo.append(context.rules[reference.rule])
 
 
 def _meaning(found: Match) -> str:
@@ -213,6 +234,8 @@ def _contrasts(
                 continue
             if not alike(left, right):
                 continue
+            if len(tried) >= MAX_CONTRASTS:
+                return
             tried.add(key)
             rest = acceptor.words_from(first, second, differs)
             if rest is not None:

@@ -199,10 +199,10 @@ class _Scope:
         values = self.lists[name]
         derived = f"{name} ({self._label})" if name in self.local_lists else name
         kept = values
-        if isinstance(values, TextList):
-            fitting = tuple(v for v in values.values if self._fits(v.context, _keys(values)))
+        keys = _keys(values)
+        if isinstance(values, TextList) and keys:
+            fitting = tuple(v for v in values.values if self._fits(v.context, keys))
             if fitting != values.values:
-                keys = _keys(values)
                 conditions = _describe(
                     {key: allowed for key, allowed in self.requires.items() if key in keys},
                     {key: allowed for key, allowed in self.excludes.items() if key in keys},

@@ -7,6 +7,7 @@ value by itself. Keys that Home Assistant writes and that mean nothing here are 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 import msgspec
@@ -157,7 +158,7 @@ def read(located: Located, schema: type[S], faults: Faults, what: str) -> S | No
     if not isinstance(located.value, dict):
         faults.add(located.place, f"{what} must be a mapping, not {_kind(located.value)}")
         return None
-    fields = {info.encode_name: info for info in msgspec.structs.fields(schema)}
+    fields = _fields(schema)
     right: dict[str, Any] = {}
     for key, value in located.value.items():
         if key not in fields:
@@ -179,6 +180,11 @@ def read(located: Located, schema: type[S], faults: Faults, what: str) -> S | No
     for name in missing:
         faults.add(located.place, f"{what} lacks '{name}'")
     return None if missing else msgspec.convert(right, schema)
+
+
+@cache
+def _fields(schema: type[Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    return {info.encode_name: info for info in msgspec.structs.fields(schema)}
 
 
 def _blamed(value: Located, message: str) -> Place:

@@ -19,12 +19,14 @@ from hassil.expression import (
     TextChunk,
 )
 from hassil.parse_expression import parse_sentence
-from hassil.parser import DELIM, ESCAPE_CHAR, ParseError
+from hassil.parser import ALT_SEP, DELIM, ESCAPE_CHAR, PERM_SEP, ParseError
+from hassil.util import normalize_text
 
 from assistant.grammar.tree import Choice, ListRef, Node, RuleRef, Sequence, Text
 
 MAX_PERMUTED = 5  # items; 5! = 120 orders, the next would be 720
 
+_SIGNS = frozenset((*DELIM, *DELIM.values(), ALT_SEP, PERM_SEP, ESCAPE_CHAR))
 _NAME = re.compile(r"[\w.][\w. /-]*")
 _INLINE_RANGE = re.compile(r"-?\d+\.\.-?\d+(,\d+)?")
 
@@ -42,6 +44,8 @@ def parse_template(source: str, rare: Mapping[str, float] | None = None, used: s
     """
     if not source.strip():
         raise TemplateError("is empty")
+    if not _SIGNS.intersection(source):
+        return Text(normalize_text(source.strip()))
     _check_brackets(source)
     try:
         expression = parse_sentence(source).expression

@@ -1,0 +1,38 @@
+"""Homes of any size for measurements: as many devices and areas as asked for, all of them reachable by voice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assistant.grammar.lint import Severity, lint
+from assistant.grammar.load import load_context
+from assistant.grammar.match import match
+from assistant.grammar.tree import TextList
+from benchmarks.make_home import make_home
+
+
+@pytest.mark.parametrize(("devices", "areas"), [(20, 6), (200, 20)])
+def test_every_device_and_area_of_a_made_home_has_exactly_one_meaning(tmp_path: Path, devices: int, areas: int) -> None:
+    context = load_context(make_home(devices, areas, tmp_path / "home"))
+    names, rooms = context.lists["name"], context.lists["area"]
+    assert isinstance(names, TextList)
+    assert isinstance(rooms, TextList)
+    assert len({value.value for value in names.values}) == devices
+    assert len({value.value for value in rooms.values}) == areas
+    assert [finding for finding in lint(context) if finding.severity is Severity.ERROR] == []
+    for value in names.values[::25]:
+        (found,) = match(context, f"turn on the {value.value}")
+        assert dict(found.slots) == {"name": value.value}
+
+
+def test_the_same_numbers_make_the_same_home(tmp_path: Path) -> None:
+    hashes = {load_context(make_home(50, 5, tmp_path / name)).hash for name in ("a", "b")}
+    assert len(hashes) == 1
+    assert load_context(make_home(50, 5, tmp_path / "c", seed=1)).hash not in hashes
+
+
+def test_more_than_can_be_made_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at most"):
+        make_home(10, 10_000, tmp_path / "home")
