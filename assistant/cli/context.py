@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.cli.calibrate import add_calibrate, add_compile
 from assistant.cli.output import add_json_option, print_json, print_json_line, progress, styled, table
 from assistant.errors import ModelError, UsageError
 
@@ -23,7 +24,7 @@ def register(subparsers: Any) -> None:
     """Add `context` with its verbs."""
     parser = subparsers.add_parser("context", help="make, check and test what can be said", description=__doc__)
     verbs = parser.add_subparsers(dest="context_verb", metavar="VERB", required=True)
-    for add in (_add_new, _add_lint, _add_test, _add_sample, _add_stats, _add_import, _add_list):
+    for add in (_add_new, _add_lint, _add_test, _add_sample, _add_stats, _add_import, _add_list, add_compile, add_calibrate):
         add(verbs)
 
 

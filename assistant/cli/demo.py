@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import build_segmenter, build_speech, build_understander
 from assistant.cli.output import print_json_line, progress, styled
+from assistant.cli.spoken import spoken, write_wav
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from assistant.config import Config
-
-SILENCE_BEFORE_S, SILENCE_AFTER_S = 0.5, 1.2
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -80,7 +75,7 @@ def demo_source(config: Config, out: Path, as_json: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="assistant-demo-") as folder, progress("demo", len(lines)) as advance:
         for number, line in enumerate(lines, 1):
             path = Path(folder) / f"command-{number:02d}.wav"
-            write_line(path, line, speech)
+            write_wav(path, spoken(speech, line.text, line.snr_db))
             if as_json:
                 print_json_line({"spoken": line.text, "snr_db": line.snr_db})
             else:
@@ -118,42 +113,3 @@ def sampled(context: Any) -> tuple[Line, ...]:
         for i, s in enumerate(sample(context, 11, seed=1))
     ]
     return (*inside, Line("The train to the airport leaves every twenty minutes.", None, "outside the context"))
-
-
-def write_line(path: Path, line: Line, speech: Any) -> None:
-    """Speak `line` into a 16 kHz WAV file, with silence around it and noise under it."""
-    import numpy as np
-    import soundfile
-    import soxr
-
-    voice = speech.say(line.text).astype(np.float32) / 32768
-    voice = soxr.resample(voice, speech.sample_rate, 16_000, "HQ")
-    sound = np.concatenate([np.zeros(int(SILENCE_BEFORE_S * 16_000)), voice, np.zeros(int(SILENCE_AFTER_S * 16_000))])
-    rng = np.random.default_rng(len(line.text))
-    noise = kitchen_noise(len(sound), rng)
-    level = 60.0 if line.snr_db is None else line.snr_db
-    gain = np.sqrt(_loudest(sound) / (_loudest(noise) * 10 ** (level / 10)))
-    mixed = sound + gain * noise
-    soundfile.write(path, mixed / (2 * np.abs(mixed).max()), 16_000, subtype="PCM_16")
-
-
-def kitchen_noise(samples: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Something like a kitchen, made up: a fan's pink rumble, and clinks that ring at a few kilohertz."""
-    import numpy as np
-
-    spectrum = rng.standard_normal(samples // 2 + 1) + 1j * rng.standard_normal(samples // 2 + 1)
-    spectrum /= np.sqrt(np.maximum(np.arange(samples // 2 + 1), 20))
-    noise = np.fft.irfft(spectrum, samples)
-    noise /= noise.std()
-    for at in rng.integers(0, samples, max(samples // 12_000, 1)):
-        length = min(4000, samples - at)
-        t = np.arange(length) / 16_000
-        ring = np.exp(-t * rng.uniform(15, 60)) * np.sin(2 * np.pi * rng.uniform(1500, 5000) * t)
-        noise[at : at + length] += rng.uniform(1, 4) * ring
-    return noise
-
-
-def _loudest(sound: NDArray[np.float64]) -> float:
-    """Energy of the loudest 2048-sample frame, as the public speech-to-intent benchmark measures it."""
-    frames = len(sound) // 2048
-    return float((sound[: frames * 2048].reshape(frames, 2048) ** 2).sum(axis=1).max())
