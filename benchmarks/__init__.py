@@ -1,0 +1,1 @@
+"""What `assistant bench` runs: each module measures one thing and makes a document of it."""
