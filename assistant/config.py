@@ -71,11 +71,11 @@ class Recognize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     engine: Annotated[str, Meta(min_length=1, description="moonshine, vosk, or the name of a plug-in")] = "moonshine"
     threads: Annotated[Threads, Meta(description="threads that recognition may use")] = 1
-    beam: Annotated[int, Meta(ge=1, le=64, description="hypotheses kept at each step")] = 8
+    beam: Annotated[int, Meta(ge=1, le=64, description="hypotheses kept at each step")] = 12
     prune: Annotated[
         float,
         Meta(gt=0, description="nats below the best at which a hypothesis is given up; a context may set its own"),
-    ] = 7.0
+    ] = 8.0
     lambda_: Annotated[
         float,
         Meta(ge=0, le=1, description="weight of the internal language model taken off; a context may set its own"),

@@ -1,0 +1,1 @@
+"""What the assistant does, and what it finds out."""

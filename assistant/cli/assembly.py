@@ -31,7 +31,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Flags of every verb that understands something."""
     parser.add_argument("--context", metavar="NAME|FOLDER", help="what can be said (default: the configured context)")
     parser.add_argument("--engine", metavar="NAME", help="recogniser: moonshine, vosk, or a plug-in's name")
-    parser.add_argument("--beam", type=int, metavar="N", help="hypotheses kept while decoding (default 8)")
+    parser.add_argument("--beam", type=int, metavar="N", help="hypotheses kept while decoding (default 12)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads that recognition may use (default 1)")
 
 

@@ -1,0 +1,1 @@
+"""Contexts: what can be said and what it means."""

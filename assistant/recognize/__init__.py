@@ -1,0 +1,1 @@
+"""Recognisers: sound to meanings."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.types import Hypothesis, Transcript
+from assistant.types import Hypothesis
 
 FEATURES = ("per_token", "length", "weakest", "margin")
 MARGIN_CAP = 10.0
@@ -37,7 +37,8 @@ class Logistic:
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """heard: was it said to us; right: is the meaning strictly right. Below `refuse` (heard) it is refused, below
-    `doubt` (heard) it asks whether it was meant, below `ask_margin` (nats) it asks which of two."""
+    `doubt` (heard) it asks whether it was meant, below `ask_margin` (nats) it asks which of two.
+    """
 
     heard: Logistic
     right: Logistic
@@ -55,22 +56,19 @@ DEFAULT = Calibration(
 )
 
 
-def features(transcript: Transcript) -> tuple[float, ...]:
-    """FEATURES of the best hypothesis; needs token scores."""
-    best = transcript.hypotheses[0]
+def features(best: Hypothesis, rivals: Sequence[Hypothesis]) -> tuple[float, ...]:
+    """FEATURES of a hypothesis with token scores among its rivals (other meanings)."""
     return (
         best.score_per_token,
         math.log(max(len(best.tokens), 1)),
         float(best.log_p.min(initial=0.0)),
-        margin(transcript.hypotheses),
+        margin(best, rivals),
     )
 
 
-def margin(hypotheses: Sequence[Hypothesis]) -> float:
-    """Nats between the best two meanings, at most MARGIN_CAP."""
-    if len(hypotheses) < 2:
-        return MARGIN_CAP
-    return min(hypotheses[0].rerank - hypotheses[1].rerank, MARGIN_CAP)
+def margin(best: Hypothesis, rivals: Sequence[Hypothesis]) -> float:
+    """Nats to the nearest rival, at most MARGIN_CAP."""
+    return min([MARGIN_CAP, *(best.rerank - other.rerank for other in rivals)])
 
 
 def calibration(accept: Mapping[str, float], ask_margin: float | None = None) -> Calibration:

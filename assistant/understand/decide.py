@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.grammar.tree import Context
+from assistant.grammar.wildcards import free_slots
 from assistant.types import Alternative, Hypothesis, Outcome, Transcript, Understanding
 from assistant.understand.calibration import Calibration, calibration, features, margin
 
@@ -40,22 +41,22 @@ def decide(transcript: Transcript, context: Context) -> Understanding:
         said = f"heard “{transcript.text}”, which is" if transcript.text else "nothing said was"
         return _understanding(transcript, None, Verdict(Outcome.REFUSE, f"{said} not in the context"), 0.0, 0.0)
     best = transcript.hypotheses[0]
-    heard, right = probabilities(transcript, rule)
+    heard, right = probabilities(transcript, context, rule)
     return _understanding(transcript, best, _judge(transcript, context, rule, heard), heard, right)
 
 
-def probabilities(transcript: Transcript, rule: Calibration) -> tuple[float, float]:
+def probabilities(transcript: Transcript, context: Context, rule: Calibration) -> tuple[float, float]:
     """(was it said to us, is the meaning strictly right), each 0..1."""
     best = transcript.hypotheses[0]
     if len(best.tokens):
-        values = features(transcript)
+        values = features(best, rivals(transcript, context))
         heard = rule.heard.probability(values)
         return heard, heard * rule.right.probability(values)
     if best.words:
         heard = sum(word.confidence for word in best.words) / len(best.words)
     else:
         heard = math.exp(min(best.score, 0.0) / 4)
-    gap = margin(transcript.hypotheses)
+    gap = margin(best, rivals(transcript, context))
     return heard, heard / (1 + math.exp(-gap))
 
 
@@ -63,7 +64,7 @@ def _judge(transcript: Transcript, context: Context, rule: Calibration, heard: f
     best = transcript.hypotheses[0]
     if heard < rule.refuse:
         return Verdict(Outcome.REFUSE, f"“{best.text}” fits best, but hardly sounds like it ({heard:.0%})")
-    for other in transcript.hypotheses[1:]:
+    for other in rivals(transcript, context):
         gap = best.rerank - other.rerank
         if gap < rule.ask_margin * _care(best, other, context):
             differs = differing(best, other)
@@ -83,6 +84,12 @@ def _care(best: Hypothesis, other: Hypothesis, context: Context) -> float:
     if best.intent == other.intent and best.slots.items() < other.slots.items():
         return WIDENING_MARGIN_FACTOR
     return 1.0
+
+
+def rivals(transcript: Transcript, context: Context) -> tuple[Hypothesis, ...]:
+    """Hypotheses that mean something else than the best; another spelling of free words is not another meaning."""
+    best, free = transcript.hypotheses[0], free_slots(context)
+    return tuple(other for other in transcript.hypotheses[1:] if not set(differing(best, other)) <= free)
 
 
 def differing(best: Hypothesis, other: Hypothesis) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class FitReport:
 def fit(examples: Sequence[Example]) -> Calibration:
     """The calibration that fits `examples`; needs transcripts with hypotheses on both sides."""
     heard = [e for e in examples if e.transcript.hypotheses]
-    x = np.array([features(e.transcript) for e in heard])
+    x = np.array([features_of(e.transcript) for e in heard])
     shift = np.array([SYNTHETIC_SHIFT if e.synthetic and e.meant else 0.0 for e in heard])
     moved = x.copy()
     moved[:, FEATURES.index("per_token")] -= shift
@@ -85,6 +85,11 @@ def thresholds(heard: NDArray[np.float64], meant: NDArray[np.bool_]) -> tuple[fl
     return refuse, float(np.clip(max(refuse, min(high, 0.95)), refuse, 0.95))
 
 
+def features_of(transcript: Transcript) -> tuple[float, ...]:
+    """FEATURES of a transcript's best hypothesis."""
+    return features(transcript.hypotheses[0], transcript.hypotheses[1:])
+
+
 def probabilities_of(logistic: Logistic, x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities of feature rows."""
     return np.array([logistic.probability(row) for row in x])
@@ -100,7 +105,7 @@ def judge_fit(calibrated: Calibration, examples: Sequence[Example]) -> FitReport
         if not example.transcript.hypotheses:
             (kept if example.meant else foreign).append(False)
             continue
-        values = features(example.transcript)
+        values = features_of(example.transcript)
         heard = calibrated.heard.probability(values)
         (kept if example.meant else foreign).append(heard >= calibrated.refuse)
         stated.append(heard * calibrated.right.probability(values))

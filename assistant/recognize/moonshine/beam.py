@@ -21,6 +21,8 @@ from assistant.recognize.moonshine.tokenizer import END, START
 MAX_STEPS = 64
 FREE_CHOICES = 6
 """Tokens tried in a wildcard at each step, beside the known words that may end it."""
+FREE_ILM_FLOOR = -2.5
+"""Least expectation, nats, that a wildcard's token is credited with: without it the rarest words win."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,8 @@ class BeamOptions:
     late: nats below the best finished sentence at which a row is given up.
     """
 
-    width: int = 8
-    prune: float = 7.0
+    width: int = 12
+    prune: float = 8.0
     lambda_: float = 0.4
     late: float = 14.0
 
@@ -190,7 +192,8 @@ def _with_free(ways: Ways, logits: NDArray[np.float32], options: BeamOptions) ->
     if not ways.free:
         return ways, log_p
     rows, tokens, to, ilm, more = [], [], [], [], []
-    for row, state, expected in ways.free:
+    for row, state, row_ilm in ways.free:
+        expected = np.maximum(row_ilm, FREE_ILM_FLOOR)
         known = set(ways.token[ways.row == row].tolist())
         allowed = np.flatnonzero(ways.columns.free >= 0)
         gain = logits[row, allowed] - options.lambda_ * expected[allowed]

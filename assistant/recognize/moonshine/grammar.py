@@ -116,6 +116,8 @@ class MoonshineGrammar:
 
     def use(self, compiled: Compiled) -> None:
         """Swap in the compiled grammar."""
+        with self._lock:
+            self._tokens()
         self._compiled = compiled
         self._lazy = None
         self.ready.set()

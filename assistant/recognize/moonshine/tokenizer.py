@@ -5,6 +5,7 @@ File format (as shipped in the wheel): for each token its length (one byte, two 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -55,7 +56,7 @@ class Tokenizer:
         while len(symbols) > 1:
             ranked = [
                 (self._ids.get(left + right, len(self._pieces)), index)
-                for index, (left, right) in enumerate(zip(symbols, symbols[1:], strict=False))
+                for index, (left, right) in enumerate(itertools.pairwise(symbols))
             ]
             rank, index = min(ranked)
             if rank == len(self._pieces):
