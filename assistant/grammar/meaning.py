@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from assistant.grammar.tokens import TokenNetwork
 from assistant.grammar.tree import Wildcard
@@ -32,8 +32,7 @@ class Meaning:
         return self.intent, tuple(sorted(self.slots.items()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
+class _Frame(NamedTuple):
     """An open list: the node to return to, its slot, whether it is a wildcard, and where its words began."""
 
     after: int
@@ -42,8 +41,9 @@ class _Frame:
     since: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Path:
+class _Path(NamedTuple):
+    """Where a way through the network has come to. A tuple, because thousands are hashed in each utterance."""
+
     position: int
     stack: _Stack
     slots: _Slots
