@@ -1,0 +1,1 @@
+"""A private voice assistant that understands spoken commands on the board itself, in noise."""

@@ -1,5 +1,7 @@
 """Errors that a user can act on: what is wrong, where, and the remedy. Anything else is a bug and keeps its traceback.
 
+The exit codes are the program's:
+
     AssistantError
     ├── UsageError        a wrong command line                         exit code 2
     ├── InputError        a file or stream that cannot be read         exit code 3

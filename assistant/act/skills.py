@@ -5,7 +5,7 @@ Skills are registered as entry points `assistant.skills`; a context's actions.ya
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -49,7 +49,7 @@ class WallClock:
     def handle(self, intent: str, slots: Mapping[str, Any], parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         """{time}: "9:05 PM"; {date}: "Tuesday, November 24"."""
         del intent, slots, parameters
-        now = datetime.datetime.fromtimestamp(self._clock.wall()).astimezone()
+        now = dt.datetime.fromtimestamp(self._clock.wall()).astimezone()
         hour = now.hour % 12 or 12
         return {"time": f"{hour}:{now:%M %p}", "date": f"{now:%A, %B} {now.day}"}
 

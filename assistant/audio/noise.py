@@ -12,7 +12,7 @@ CLINKS_PER_S = 1.3
 
 
 def kitchen_noise(samples: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Something like a kitchen: a fan's pink rumble, and clinks that ring at a few kilohertz; float64, shape [samples]."""
+    """Something like a kitchen: a fan's pink rumble, clinks that ring at some kilohertz; float64, shape [samples]."""
     bins = samples // 2 + 1
     spectrum = rng.standard_normal(bins) + 1j * rng.standard_normal(bins)
     spectrum /= np.sqrt(np.maximum(np.arange(bins), 20))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +35,7 @@ FOREIGN_FILE = "foreign_en.txt"
 def add_compile(verbs: Any) -> None:
     """Add `context compile`."""
     parser = verbs.add_parser(
-        "compile", help="compile a context now", description="Compile a context into the cache, so that it starts at once."
+        "compile", help="compile a context now", description="Compile a context into the cache; it then starts at once."
     )
     parser.add_argument("context", metavar="NAME|FOLDER", help="a context's name or folder")
     add_json_option(parser)
@@ -48,8 +47,8 @@ def add_calibrate(verbs: Any) -> None:
     parser = verbs.add_parser(
         "calibrate",
         help="fit how a context is heard and refused",
-        description="Speak sentences of the context, and others, by a voice; choose lambda, fit refusal and confidence; "
-        "write calibration.json into the context's folder. Your own recordings make it better.",
+        description="Speak sentences of the context, and others, by a voice; choose lambda, fit refusal and "
+        "confidence; write calibration.json into the context's folder. Your own recordings make it better.",
     )
     parser.add_argument("context", metavar="NAME|FOLDER", help="a context's name or folder")
     parser.add_argument("--sentences", type=int, default=60, metavar="N", help="sentences to speak (default 60)")
@@ -254,7 +253,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
         with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".calibration-", delete=False) as staging:
             json.dump(content, staging, indent=2)
             staging.write("\n")
-        os.replace(staging.name, path)
+        Path(staging.name).replace(path)
     except OSError as error:
         remedy = "copy the context to a folder of yours, or use --dry-run"
         raise StorageError(str(error.strerror), where=str(path), remedy=remedy) from error

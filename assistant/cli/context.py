@@ -24,8 +24,9 @@ def register(subparsers: Any) -> None:
     """Add `context` with its verbs."""
     parser = subparsers.add_parser("context", help="make, check and test what can be said", description=__doc__)
     verbs = parser.add_subparsers(dest="context_verb", metavar="VERB", required=True)
-    for add in (_add_new, _add_lint, _add_test, _add_sample, _add_stats, _add_import, _add_list, add_compile, add_calibrate):
+    for add in (_add_new, _add_lint, _add_test, _add_sample, _add_stats, add_compile, add_calibrate, _add_import):
         add(verbs)
+    _add_list(verbs)
 
 
 def _add_new(verbs: Any) -> None:

@@ -14,6 +14,7 @@ from assistant.cli.spoken import spoken, write_wav
 if TYPE_CHECKING:
     from assistant.config import Config
 
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A sentence to be spoken; snr_db: kitchen-like noise under it, None for a quiet room; note: what to watch for."""
@@ -55,7 +56,7 @@ SCRIPTS: dict[str, tuple[Line, ...]] = {
 }
 
 
-def demo_source(config: Config, out: Path, as_json: bool) -> int:
+def demo_source(config: Config, out: Path, *, as_json: bool) -> int:
     """Speak the script of the configured context (other contexts: sampled sentences) and print what is understood."""
     from assistant.audio.files import FileSource
     from assistant.audio.frontend import Mean
@@ -68,7 +69,7 @@ def demo_source(config: Config, out: Path, as_json: bool) -> int:
     understander = build_understander(config)
     speech = build_speech(config, usable_cache(folders(config.paths).cache) / "phrases")
     lines = SCRIPTS.get(understander.context.name) or sampled(understander.context)
-    printer = Printer(as_json)
+    printer = Printer(as_json=as_json)
     out.mkdir(parents=True, exist_ok=True)
     if not as_json:
         _introduce(understander.context.name, speech.voice.name, out)

@@ -68,22 +68,21 @@ def _run(args: argparse.Namespace) -> int:
 
     config = _config(args)
     if args.demo:
-        return demo_source(config, args.out or Path("out"), args.json)
+        return demo_source(config, args.out or Path("out"), as_json=args.json)
     try:
         source, live = _open_source(config, args)
     except DeviceError as error:
         if args.source or args.device:
             raise
-        print(f"assistant: {error}\nNo microphone here, so this is the demo (DEVICE=…, SOURCE=… choose otherwise).",
-              file=sys.stderr)  # fmt: skip
-        return demo_source(config, args.out or Path("out"), args.json)
-    return _converse(config, args, source, live, once=False)
+        print(f"assistant: {error}\nNo microphone here, so this is the demo.", file=sys.stderr)
+        return demo_source(config, args.out or Path("out"), as_json=args.json)
+    return _converse(config, args, source, live=live, once=False)
 
 
 def _listen(args: argparse.Namespace) -> int:
     config = _config(args)
     source, live = _open_source(config, args)
-    return _converse(config, args, source, live, once=True)
+    return _converse(config, args, source, live=live, once=True)
 
 
 def _config(args: argparse.Namespace) -> Config:
@@ -114,13 +113,13 @@ def _open_source(config: Config, args: argparse.Namespace) -> tuple[Source, bool
     return open_source(SourceSettings("card", device, config.audio.channels), clock), True
 
 
-def _converse(config: Config, args: argparse.Namespace, source: Source, live: bool, *, once: bool) -> int:
+def _converse(config: Config, args: argparse.Namespace, source: Source, *, live: bool, once: bool) -> int:
     from assistant.audio.frontend import front_end
     from assistant.pipeline import Conversation
     from assistant.work import InlineWorker, ThreadWorker
 
     understander = build_understander(config, background=live)
-    printer = Printer(args.json)
+    printer = Printer(as_json=args.json)
     mouth = Mouth(config, understander.context.settings.language)
     mouth.render_ahead(understander.replies.fixed_phrases())
     watch = ContextWatch(understander, lambda line: print(styled(line, "yellow", sys.stderr), file=sys.stderr))
@@ -198,7 +197,7 @@ def _greet(understander: Understander, source: Source, config: Config) -> None:
 class Printer:
     """Shows decisions as they fall: a few lines for people, a JSON line for programs."""
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool) -> None:
         self._json = as_json
 
     def show(self, decision: Decision) -> None:

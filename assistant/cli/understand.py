@@ -1,4 +1,4 @@
-"""`assistant understand`: sound files, or lines of text, in; one JSON line each out. Other programs rely on its form."""
+"""`assistant understand`: sound files, or lines of text, in; one JSON line each out, as a contract."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def _understand(args: argparse.Namespace) -> int:
     else:
         rows = _files(understander, args.files, args.jobs, config.listen.vad)
         total = len(args.files)
-    return _print(rows, total, args.jsonl)
+    return _print(rows, total, jsonl=args.jsonl)
 
 
-def _print(rows: Iterable[dict[str, Any]], total: int | None, jsonl: bool) -> int:
+def _print(rows: Iterable[dict[str, Any]], total: int | None, *, jsonl: bool) -> int:
     code = 0
     with progress("understanding", total) as advance:
         for row in rows:

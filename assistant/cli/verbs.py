@@ -73,7 +73,7 @@ EXAMPLES = (
 
 EXIT_CODES = (
     (0, "it worked"),
-    (1, "it did not, as the message says; for checks and tests: something was found; with a traceback: please report it"),
+    (1, "it did not, as the message says; a check found something; with a traceback: please report it"),
     (2, "the command line makes no sense"),
     (3, "a sound file, text file or stream could not be read"),
     (4, "a context does not load, lint or compile"),

@@ -1,7 +1,7 @@
-"""How a recogniser, or a hurried typist, may write what was said: digits for number words, hyphens for spaces, variants.
+"""How a recogniser, or a hurried typist, may write what was said: digits for words, hyphens for spaces, variants.
 
-`spellings(text)` turns a literal stretch of a template into its alternative writings; meaning never depends on which one
-was used. Numbers follow hassil's ranges: whole numbers as words ("twenty five", "twenty-five") and digits ("25").
+`spellings(text)` turns a literal stretch of a template into its alternative writings; meaning never depends on which
+one was used. Numbers follow hassil's ranges: whole numbers as words ("twenty five", "twenty-five") and digits ("25").
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-TENS = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
 VALUES = {word: value for value, word in enumerate(ONES)} | {word: 10 * i for i, word in enumerate(TENS) if i > 1}
 
 MAX_SPELLINGS = 32

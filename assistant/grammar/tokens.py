@@ -21,7 +21,7 @@ SENTENCE_MARKS = (".", "?", "!")
 class Spelling(Protocol):
     """What the acceptor needs of a tokenizer."""
 
-    def encode_word(self, word: str, glued: bool = False) -> tuple[int, ...]:
+    def encode_word(self, word: str, *, glued: bool = False) -> tuple[int, ...]:
         """Canonical tokens of one word."""
         ...
 
@@ -57,10 +57,10 @@ class TokenNetwork:
         self._pending: dict[int, Callable[[Position], None]] = {}
         self._wildcards: dict[int, int] = {}
         self._inside: set[int] = set()
-        self._comma, self._hyphen = (spelling.encode_word(mark, True)[0] for mark in (",", "-"))
+        self._comma, self._hyphen = (spelling.encode_word(mark, glued=True)[0] for mark in (",", "-"))
         self.pauses = (self._comma, self._hyphen)
         self.closed = self._add(Position(final=True))
-        marks = [spelling.encode_word(mark, True)[0] for mark in SENTENCE_MARKS]
+        marks = [spelling.encode_word(mark, glued=True)[0] for mark in SENTENCE_MARKS]
         self.marks = {mark: [(self.closed, 0.0)] for mark in marks}
         self._after_comma = self._add(Position(returns=PLAIN))
         self._after_hyphen = self._add(Position(returns=GLUED))
@@ -124,7 +124,7 @@ class TokenNetwork:
         words = {arc.word, arc.word.lower()}
         if mode == START:
             words |= {word[:1].upper() + word[1:] for word in words}
-        return {self._spelling.encode_word(word, arc.glued or mode == GLUED) for word in words}
+        return {self._spelling.encode_word(word, glued=arc.glued or mode == GLUED) for word in words}
 
     def _spell(self, position: Position, tokens: tuple[int, ...], end: int, weight: float) -> None:
         for token in tokens[:-1]:

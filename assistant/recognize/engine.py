@@ -22,7 +22,7 @@ class Session(Protocol):
     """One utterance under way."""
 
     def feed(self, frame: AudioFrame) -> str:
-        """Take 20 ms of speech; return the partial transcript ("" for engines that have none). Called for pre-roll too."""
+        """Take 20 ms of speech; return the partial transcript ("" if the engine has none). Also called for pre-roll."""
         ...
 
     def finish(self, utterance: Utterance) -> Transcript:

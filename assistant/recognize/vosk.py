@@ -363,7 +363,7 @@ class _Words:
         self._numbers: dict[str, int] = {}
         self._words: list[str] = []
 
-    def encode_word(self, word: str, glued: bool = False) -> tuple[int, ...]:  # noqa: FBT001, FBT002  Spelling's
+    def encode_word(self, word: str, *, glued: bool = False) -> tuple[int, ...]:
         """Numbers of the words that `word` is spoken as; a mark that is not spoken has a number of its own."""
         del glued  # "{brightness}%" is heard as two words
         return tuple(self._number(spoken) for spoken in spoken_words(word) or (word,))

@@ -65,9 +65,7 @@ def fit(examples: Sequence[Example]) -> Calibration:
     right = np.array([e.right for e in heard])
     heard_fit = fit_logistic(moved, meant, used=("per_token",)) if 0 < meant.sum() < len(meant) else DEFAULT.heard
     rows = meant
-    right_fit = (
-        fit_logistic(moved[rows], right[rows]) if 0 < right[rows].sum() < rows.sum() else DEFAULT.right
-    )
+    right_fit = fit_logistic(moved[rows], right[rows]) if 0 < right[rows].sum() < rows.sum() else DEFAULT.right
     refuse, doubt = thresholds(probabilities_of(heard_fit, moved), meant)
     return Calibration(heard_fit, right_fit, refuse, doubt, DEFAULT.ask_margin)
 

@@ -101,7 +101,7 @@ def test_contexts_that_ship_are_minimal_and_deterministic(name: str, tokenizer: 
 @settings(max_examples=50)
 @given(context=contexts())
 def test_a_wording_is_terminal_if_nothing_more_can_be_said(context: Context) -> None:
-    marks, silent = ({LETTERS.encode_word(mark, True)[0] for mark in signs} for signs in (".?!", ".?!,-"))
+    marks, silent = ({LETTERS.encode_word(mark, glued=True)[0] for mark in signs} for signs in (".?!", ".?!,-"))
     longer = {
         tokens[:end]
         for tokens in written(context, LETTERS)
@@ -191,7 +191,7 @@ def spelled(text: str, spelling: Spelling) -> tuple[int, ...]:
         letters = word.rstrip(",.?!-")
         tokens += spelling.encode_word(letters)
         for mark in word[len(letters) :]:
-            tokens += spelling.encode_word(mark, True)
+            tokens += spelling.encode_word(mark, glued=True)
     return tuple(tokens)
 
 

@@ -85,7 +85,7 @@ def test_sentences_drawn_from_a_context_mean_what_they_were_drawn_for(name: str,
 def spelled_with_glue(text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
     """Tokens of a drawn sentence: "fifty%" is a number with a sign glued to it."""
     words = (part for word in text.split() for part in _parts(word))
-    return tuple(token for word, glued in words for token in tokenizer.encode_word(word, glued))
+    return tuple(token for word, glued in words for token in tokenizer.encode_word(word, glued=glued))
 
 
 def _parts(word: str) -> Iterator[tuple[str, bool]]:
@@ -119,7 +119,8 @@ def test_a_number_is_its_value_however_it_is_written(text: str, seconds: int) ->
 
 
 def test_a_number_joined_by_a_hyphen_keeps_its_value() -> None:
-    tokens = (*spelled("timer for 5"), *LETTERS.encode_word("-", True), *LETTERS.encode_word("minutes", True))
+    joined = (token for word in ("-", "minutes") for token in LETTERS.encode_word(word, glued=True))
+    tokens = (*spelled("timer for 5"), *joined)
     (found,) = parser_of(TIMER).parse(tokens)
     assert found.slots == {"seconds": 300}
 

@@ -9,7 +9,7 @@ from assistant.recognize.moonshine.tokenizer import Tokenizer
 from tests.grammar.written_out import Letters, context_with, network_of
 
 LETTERS = Letters()
-COMMA, HYPHEN, STOP = (LETTERS.encode_word(mark, True)[0] for mark in ",-.")
+COMMA, HYPHEN, STOP = (LETTERS.encode_word(mark, glued=True)[0] for mark in ",-.")
 
 ON = context_with(Template("On", Text("TV on"), ""))
 

@@ -51,7 +51,7 @@ class TooMany(Exception):
 class Letters:
     """A tokenizer with one token a letter; the first letter of a word that is not glued carries the space."""
 
-    def encode_word(self, word: str, glued: bool = False) -> Tokens:  # noqa: FBT001, FBT002 - the protocol's
+    def encode_word(self, word: str, *, glued: bool = False) -> Tokens:
         """Code points; 100,000 more for the first letter after a space."""
         return tuple(ord(c) + (100_000 if at == 0 and not glued else 0) for at, c in enumerate(word))
 
@@ -166,13 +166,13 @@ def _sequences(wording: str, spelling: Spelling) -> Iterator[Tokens]:
     options: list[set[Tokens]] = []
     for word, glued, first in _words(wording):
         if word in (COMMA, HYPHEN):
-            options.append({spelling.encode_word("," if word == COMMA else "-", True)})
+            options.append({spelling.encode_word("," if word == COMMA else "-", glued=True)})
             continue
         cases = {word, word.lower()}
         if first:
             cases |= {case[:1].upper() + case[1:] for case in cases}
-        options.append({spelling.encode_word(case, glued) for case in cases})
-    ends: list[Tokens] = [(), *(spelling.encode_word(mark, True) for mark in SENTENCE_MARKS)]
+        options.append({spelling.encode_word(case, glued=glued) for case in cases})
+    ends: list[Tokens] = [(), *(spelling.encode_word(mark, glued=True) for mark in SENTENCE_MARKS)]
     for parts in itertools.product(*options, ends):
         yield tuple(itertools.chain.from_iterable(parts))
 

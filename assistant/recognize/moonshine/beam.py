@@ -25,6 +25,9 @@ FREE_ILM_FLOOR = -2.5
 """Least expectation, nats, that a wildcard's token is credited with: without it the rarest words win."""
 
 
+Floats = NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class BeamOptions:
     """width: rows kept; prune: nats below the step's best at which a candidate is cut; lambda_: weight of the ILM.
@@ -63,6 +66,10 @@ class _Layer:
     token: NDArray[np.int64]
     log_p: NDArray[np.float32]
     ilm: NDArray[np.float32]
+
+
+_Rows = tuple[NDArray[np.int32], Floats, Floats, NDArray[np.int64], NDArray[np.int64]]
+"""The rows of a beam: their states, scores, grammar weights, last tokens and parent rows."""
 
 
 @dataclass(slots=True)
@@ -120,10 +127,7 @@ class Beam:
             states, scores, weights, tokens, parents = chosen
         return SearchResult(self._finished(keep), stopped, len(self._attention), self._work)
 
-    def _advance(
-        self, ways: Ways, log_p: NDArray[np.float32], logits: NDArray[np.float32],
-        scores: NDArray[np.float32], weights: NDArray[np.float32],
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
+    def _advance(self, ways: Ways, log_p: Floats, logits: Floats, scores: Floats, weights: Floats) -> _Rows:
         """Note the sentences that end here and choose the rows of the next beam."""
         o = self._options
         self._end(ways, logits, scores, weights)
@@ -138,9 +142,7 @@ class Beam:
         self._layers.append(_Layer(parents, tokens, log_p[alive], ways.ilm[alive]))
         return ways.to[alive], total[alive], weights[ways.row[alive]] + ways.weight[alive], tokens, parents
 
-    def _end(
-        self, ways: Ways, logits: NDArray[np.float32], scores: NDArray[np.float32], weights: NDArray[np.float32]
-    ) -> None:
+    def _end(self, ways: Ways, logits: Floats, scores: Floats, weights: Floats) -> None:
         if not len(ways.end_row):
             return
         rows = ways.end_row
@@ -156,7 +158,7 @@ class Beam:
                     float(score[i]),
                     float(weights[row] + ways.end_weight[i]),
                     bool(ways.terminal[i]),
-                )  # fmt: skip
+                )
             )
 
     def _finished(self, keep: int) -> tuple[Sentence, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +38,8 @@ class MoonshineOptions:
 
     cache: Path
     threads: int = 1
-    beam: BeamOptions = BeamOptions()
-    rerank: RerankOptions = RerankOptions()
+    beam: BeamOptions = field(default_factory=BeamOptions)
+    rerank: RerankOptions = field(default_factory=RerankOptions)
     background: bool = False
     precision: str = "int8"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import tempfile
 import threading
 import zipfile
@@ -86,7 +85,7 @@ def save_grammar(compiled: Compiled, file: Path) -> None:
                 staging, offsets=a.offsets, tokens=a.tokens, to=a.to, weights=a.weights, final=a.final,
                 wildcard=a.wildcard, terminal=a.terminal, ilm=table.arcs, ilm_end=table.ends, ilm_free=table.free,
             )  # fmt: skip
-        os.replace(staging.name, file)
+        Path(staging.name).replace(file)
     except OSError as error:
         log.warning("the compiled context cannot be kept (%s)", error)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from assistant.errors import ModelError, StorageError
 from assistant.grammar.tokens import SENTENCE_MARKS
 from assistant.recognize.moonshine.tokenizer import Tokenizer
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever graph.py builds something else: older caches are then rebuilt."""
 MIN_SAMPLES = 16_000 // 2
 """Shorter sound is padded with silence to half a second."""
@@ -98,7 +97,7 @@ def _build(source: Path, folder: Path, precision: str) -> None:
         _convert(source, staging, precision)
         (staging / "complete").touch()
         shutil.rmtree(folder, ignore_errors=True)
-        os.replace(staging, folder)
+        staging.replace(folder)
     except OSError as error:
         if not (folder / "complete").is_file():
             raise StorageError(str(error), where=str(folder), remedy="free some disk space (60 MB)") from error
@@ -153,7 +152,7 @@ def _as_onnx(ort_file: Path, folder: Path) -> Path:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """One stretch of sound: states float32 [frames, 288], keys float32 [6, 8, 36, frames], values [6, 8, frames, 36]."""
+    """One stretch of sound: states [frames, 288], keys [6, 8, 36, frames], values [6, 8, frames, 36]; all float32."""
 
     states: NDArray[np.float32]
     keys: NDArray[np.float32]
@@ -198,7 +197,7 @@ class Model:
         self.id = files.id
         self.projection: NDArray[np.int8] = np.load(files.projection, mmap_mode="r")
         self.tokenizer = Tokenizer.load(files.tokenizer)
-        self.marks = frozenset(self.tokenizer.encode_word(mark, True)[0] for mark in SENTENCE_MARKS)
+        self.marks = frozenset(self.tokenizer.encode_word(mark, glued=True)[0] for mark in SENTENCE_MARKS)
         self.vocabulary = base_vocabulary().astype(np.int32)
         self.free = self.text_tokens(self.vocabulary)
         self.column = np.full(len(self.tokenizer), -1, np.int32)

@@ -1,8 +1,8 @@
 """Order meanings by a second look at the scores of their sentences.
 
-`R(y) = sum [log p - lambda_2 * ILM] - penalty * n`. A large lambda invents slots in loud noise, a smaller one and a price
-per token take the inventions out again. With this table (one prefix a state) the beam invents next to nothing, so the
-default re-ranks gently; `assistant context calibrate` chooses both numbers for a context.
+`R(y) = sum [log p - lambda_2 * ILM] - penalty * n`. A large lambda invents slots in loud noise, a smaller one and a
+price per token take the inventions out again. With this table (one prefix a state) the beam invents next to nothing,
+so the default re-ranks gently; `assistant context calibrate` chooses both numbers for a context.
 """
 
 from __future__ import annotations

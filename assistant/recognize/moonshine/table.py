@@ -53,7 +53,7 @@ class _Batch:
 
 
 def build_table(
-    acceptor: Acceptor, columns: Columns, model: Model, progress: Callable[[int, int], None] = lambda done, total: None
+    acceptor: Acceptor, columns: Columns, model: Model, progress: Callable[[int, int], None] | None = None
 ) -> Table:
     """Run the decoder along a spanning tree of `acceptor`; `progress` is told (states done, states)."""
     silence = encode_silence(model)
@@ -72,7 +72,8 @@ def build_table(
         logits = columns.extend(step)
         _fill(table, acceptor, columns, batch.states, logits)
         done += len(batch.states)
-        progress(done, len(acceptor))
+        if progress is not None:
+            progress(done, len(acceptor))
         todo.extend(_children(acceptor, batch, step.past, seen))
     table.free[:] /= max(wild, 1)
     return table

@@ -50,7 +50,7 @@ class Tokenizer:
     def __len__(self) -> int:
         return len(self._pieces)
 
-    def _encode_word(self, word: str, glued: bool = False) -> tuple[int, ...]:
+    def _encode_word(self, word: str, *, glued: bool = False) -> tuple[int, ...]:
         """Canonical tokens of one word; `glued` leaves out the leading space."""
         symbols = list(word if glued else SPACE + word)
         while len(symbols) > 1:
