@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soxr
 from hypothesis import settings
+from numpy.typing import NDArray
 
 from assistant.recognize.moonshine.engine import Moonshine, MoonshineOptions
 from assistant.recognize.moonshine.model import published_folder
 from assistant.recognize.moonshine.tokenizer import Tokenizer
+from assistant.speak.voice import choose_voice
 from assistant.testing import HeldClock, find_recordings
 from assistant.testing.recordings import DEFAULT, VARIABLE
+from assistant.types import SAMPLE_RATE_HZ
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -69,3 +75,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def moonshine(cache: Path) -> Moonshine:
     """The default engine, its model prepared once for all tests."""
     return Moonshine(MoonshineOptions(cache))
+
+
+@pytest.fixture(scope="session")
+def spoken() -> Callable[[str], NDArray[np.int16]]:
+    """`spoken(text)` is a synthetic voice, int16 at 16 kHz, with half a second of silence before and 1.2 s behind."""
+    voice = choose_voice("hibari")
+
+    @functools.cache
+    def say(text: str) -> NDArray[np.int16]:
+        sound = soxr.resample(np.concatenate([*voice.stream(text)]), voice.sample_rate, SAMPLE_RATE_HZ, "HQ")
+        silence = [np.zeros(int(seconds * SAMPLE_RATE_HZ), np.int16) for seconds in (0.5, 1.2)]
+        return np.concatenate([silence[0], sound.astype(np.int16), silence[1]])
+
+    return say

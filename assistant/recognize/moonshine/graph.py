@@ -1,9 +1,10 @@
-"""Rebuild Moonshine tiny-en as two lean ONNX graphs: encoder with cross keys and values, and one decoder step for a beam.
+"""Rebuild Moonshine tiny-en as two lean ONNX graphs: encoder with cross keys and values, one decoder step for a beam.
 
 The published files carry about 600 and 900 nodes, most of them shape arithmetic; a decoder step spends its time between
 operators, not in them. The weights (int8, per tensor, dynamically quantized activations) are read out once and put into
 graphs of about 20 nodes a layer. Same mathematics: pre-norm transformer, partial interleaved rotary embedding
-(32 of 36 dimensions), SiLU-gated decoder feed-forward, GELU encoder feed-forward (Moonshine, arXiv 2410.15608, section 3).
+(32 of 36 dimensions), SiLU-gated decoder feed-forward, GELU encoder feed-forward (Moonshine, arXiv 2410.15608,
+section 3).
 """
 
 from __future__ import annotations
@@ -183,8 +184,8 @@ def _value(name: str, kind: int, shape: Sequence[Any]) -> Any:
 def build_encoder(published: onnx.ModelProto, decoder: Weights, precision: str) -> onnx.ModelProto:
     """Sound to encoder states and the decoder's cross keys and values.
 
-    in: `sound` float32 [1, samples] at 16 kHz, at least 895 samples. out: `states` float32 [1, frames, 288] (41.7 a second),
-    `keys` float32 [6, 8, 36, frames], `values` float32 [6, 8, frames, 36].
+    in: `sound` float32 [1, samples] at 16 kHz, at least 895 samples. out: `states` float32 [1, frames, 288] (41.7 a
+    second), `keys` float32 [6, 8, 36, frames], `values` float32 [6, 8, frames, 36].
     """
     w, b = Weights(published.graph), Builder(precision)
     cos, sin = (b.constant(table) for table in rotary_tables())
@@ -280,10 +281,9 @@ def build_decoder(decoder: Weights, vocabulary: NDArray[np.int64], precision: st
     """
     b = Builder(precision)
     cos, sin = (b.constant(table) for table in rotary_tables())
-    embedding, scale = _embedding(decoder)
-    table = b.constant(embedding.astype(np.int8))
-    x = b.op("Cast", b.op("Gather", table, "tokens"), to=TensorProto.FLOAT)
-    x = b.op("Unsqueeze", b.op("Mul", x, b.constant(np.float32(scale))), b.constant([1], np.int64))
+    table, scale, zero = (b.constant(value) for value in _embedding(decoder))
+    x = b.op("DequantizeLinear", b.op("Gather", table, "tokens"), scale, zero)
+    x = b.op("Unsqueeze", x, b.constant([1], np.int64))
     positions = b.op("Expand", b.op("Unsqueeze", "position", b.constant([0], np.int64)), _column(b, "tokens"))
     keys = b.op("Split", "keys", b.constant([1] * LAYERS, np.int64), outputs=LAYERS, axis=0)
     values = b.op("Split", "values", b.constant([1] * LAYERS, np.int64), outputs=LAYERS, axis=0)
@@ -303,13 +303,11 @@ def build_decoder(decoder: Weights, vocabulary: NDArray[np.int64], precision: st
     return b.model("decoder_step", _decoder_inputs(), _decoder_outputs(len(vocabulary)))
 
 
-def _embedding(decoder: Weights) -> tuple[NDArray[np.int16], float]:
-    name = "model.decoder.embed_tokens.weight"
-    zero = int(decoder.array(f"{name}_merged_0_zero_point"))
-    integers = decoder.array(f"{name}_merged_0_quantized").astype(np.int16) - np.int16(zero)
-    # The zero point makes the range lopsided: at most one step in 255 is clipped where it overflows int8.
-    clipped = np.clip(integers, -128, 127).astype(np.int16)
-    return clipped, float(decoder.array(f"{name}_merged_0_scale"))
+def _embedding(decoder: Weights) -> tuple[NDArray[np.uint8], np.float32, np.uint8]:
+    """The table as published, its scale and its zero point (129: no int8 holds the start token's largest value)."""
+    name = "model.decoder.embed_tokens.weight_merged_0"
+    table, scale, zero = (decoder.array(f"{name}_{part}") for part in ("quantized", "scale", "zero_point"))
+    return table, np.float32(scale), np.uint8(zero)
 
 
 def _column(b: Builder, tokens: str) -> str:
