@@ -67,6 +67,9 @@ def build_network(context: Context) -> Network:
 
 _FRAGMENT, _SPACE, _SKIP, _CALL = range(4)
 _Arc = tuple[int, Any, int, float]
+_After = tuple[int, bool]
+"""A fragment state, and whether a space (or nothing) stands before it."""
+_WordArc = tuple[int, Any, _After, float]
 
 
 class _Builder:
@@ -146,14 +149,14 @@ class _Builder:
         """Words of `tree`, ending in node `end`; the node where they begin."""
         self._fragments = [[], []]
         self._expand(tree, 0, 1)
-        made: dict[tuple[int, bool], int] = {(1, True): end, (1, False): end}
+        made: dict[_After, int] = {(1, True): end, (1, False): end}
         first = self._node()
         made[(0, True)] = first
         todo = [(0, True)]
         while todo:
             state, spaced = todo.pop()
             node = self._nodes[made[(state, spaced)]]
-            for kind, label, after, weight in self._word_arcs(state, spaced):
+            for kind, label, after, weight in self._word_arcs(state, spaced=spaced):
                 if after not in made:
                     made[after] = self._node()
                     todo.append(after)
@@ -165,32 +168,26 @@ class _Builder:
                     node.skips.append((made[after], weight))
         return first
 
-    def _word_arcs(self, state: int, spaced: bool) -> Iterator[tuple[int, Any, tuple[int, bool], float]]:
+    def _word_arcs(self, state: int, *, spaced: bool) -> Iterator[_WordArc]:
         """Whole words, calls and the end, reachable from `state`; `spaced`: a space (or nothing) came before."""
         todo: list[tuple[int, str, bool, float]] = [(state, "", spaced, 0.0)]
         while todo:
             at, text, space, weight = todo.pop()
             if at == 1:
-                if text:
-                    yield _FRAGMENT, (text, not space), (1, True), weight
-                else:
-                    yield _SKIP, None, (1, True), weight
+                yield _word(text, (1, True), weight, glued=not space)
             for kind, label, to, more in self._fragments[at]:
                 if kind == _SKIP:
                     todo.append((to, text, space, weight + more))
                 elif kind == _FRAGMENT:
                     todo.append((to, text + label, space, weight + more))
+                elif kind == _SPACE and text:
+                    yield _word(text, (to, True), weight + more, glued=not space)
                 elif kind == _SPACE:
-                    if text:
-                        yield _FRAGMENT, (text, not space), (to, True), weight + more
-                    else:
-                        todo.append((to, "", True, weight + more))
-                elif text:
-                    yield _FRAGMENT, (text, not space), (at, True), weight
-                elif at == state and weight == 0.0:
+                    todo.append((to, "", True, weight + more))
+                elif at == state and weight == 0.0 and not text:
                     yield _CALL, label, (to, False), 0.0
-                else:
-                    yield _SKIP, None, (at, space), weight
+                else:  # a list after something: that ends first
+                    yield _word(text, (at, space or bool(text)), weight, glued=not space)
 
     def _fragment(self) -> int:
         self._fragments.append([])
@@ -232,6 +229,11 @@ class _Builder:
                 kind = _SPACE if piece == " " else _FRAGMENT
                 self._fragments[at].append((kind, piece, to, weight if index == 0 else 0.0))
                 at = to
+
+
+def _word(text: str, after: _After, weight: float, *, glued: bool) -> _WordArc:
+    """The arc for `text`; a free move where there is no text."""
+    return (_FRAGMENT, (text, glued), after, weight) if text else (_SKIP, None, after, weight)
 
 
 @lru_cache(maxsize=10_000)
