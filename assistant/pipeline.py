@@ -250,8 +250,10 @@ class Conversation:
             number = self._submit(event.utterance)
         self._cuts.clear()
         job = self._jobs[number]
-        whole = job.rest is None or self._open is None
-        job.utterance = event.utterance if whole else joined(self._open, event.utterance)
+        if job.rest is None or self._open is None:
+            job.utterance = event.utterance
+        else:
+            job.utterance = joined(self._open, event.utterance)
         if job.transcript is not None:
             yield from self._conclude(self._jobs.pop(number))
 

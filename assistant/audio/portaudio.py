@@ -171,7 +171,7 @@ class PortAudio:
     def _load(self) -> Any:
         if self._library is None:
             try:
-                import sounddevice  # type: ignore[import-untyped]
+                import sounddevice
             except OSError as error:
                 raise DeviceError(
                     "the PortAudio library is not installed", remedy="install it: apt install libportaudio2"

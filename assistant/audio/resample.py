@@ -7,7 +7,7 @@ the cheaper QQ and LQ alias or lose the top.
 from __future__ import annotations
 
 import numpy as np
-import soxr  # type: ignore[import-untyped]
+import soxr
 from numpy.typing import NDArray
 
 from assistant.types import FRAME_SAMPLES, SAMPLE_RATE_HZ, frozen_array

@@ -15,7 +15,7 @@ from assistant.errors import DeviceError, StorageError
 
 if TYPE_CHECKING:
     import numpy as np
-    import soundfile  # type: ignore[import-untyped]
+    import soundfile
     from numpy.typing import NDArray
 
     from assistant.audio.devices import Device

@@ -45,14 +45,14 @@ def _conversation(args: argparse.Namespace) -> TypedConversation:
 def _say(args: argparse.Namespace) -> int:
     from assistant.cli.run import Printer
 
-    Printer(args.json).show(_conversation(args).line(args.text))
+    Printer(as_json=args.json).show(_conversation(args).line(args.text))
     return 0
 
 
 def _repl(args: argparse.Namespace) -> int:
     from assistant.cli.run import Printer
 
-    conversation, printer = _conversation(args), Printer(args.json)
+    conversation, printer = _conversation(args), Printer(as_json=args.json)
     prompt = "" if args.json else styled("> ", "bold")
     while True:
         try:

@@ -148,7 +148,7 @@ class WebRtc:
 
     def __init__(self, mode: int = WEBRTC_MODE, hangover_frames: int = WEBRTC_HANGOVER_FRAMES) -> None:
         try:
-            import webrtcvad  # type: ignore[import-untyped]
+            import webrtcvad
         except ImportError as error:
             raise ModelError("package webrtcvad is not installed", where="vad webrtc", remedy=_REMEDY) from error
         self._make: Callable[[], Any] = lambda: webrtcvad.Vad(mode)
@@ -202,7 +202,7 @@ def _packaged_silero() -> Path:
 def _open_silero(model: Path) -> Callable[[dict[str, NDArray[Any]]], tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Load the net with one thread and without an arena (it would keep megabytes for a net this small)."""
     try:
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
     except ImportError as error:
         raise ModelError("package onnxruntime is not installed", where="vad silero", remedy=_REMEDY) from error
     options = onnxruntime.SessionOptions()

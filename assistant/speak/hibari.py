@@ -87,8 +87,8 @@ class HibariVoice:
 
 def _load_engine() -> Any:
     try:
-        import hibari  # type: ignore[import-untyped]
-        import onnxruntime  # type: ignore[import-untyped]
+        import hibari
+        import onnxruntime
 
         engine = hibari.Hibari(voice=BUNDLED_VOICE, threads=1)
         # The package's own session keeps an arena at the size of the longest sentence ever spoken; without it memory

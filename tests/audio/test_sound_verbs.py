@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from assistant.cli.main import main
 from assistant.cli.sound import METER_WIDTH, level_bar

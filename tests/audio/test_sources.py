@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from assistant.audio.files import FileSource
 from assistant.audio.kinds import SOURCE_KINDS, SourceSettings, open_source

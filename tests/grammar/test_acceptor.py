@@ -178,6 +178,18 @@ def test_the_best_of_two_weighted_ways_counts() -> None:
     assert weight_of(whole, spelled("turn out", LETTERS)) == pytest.approx(-2.5)
 
 
+def test_the_weight_of_free_words_is_not_lost() -> None:
+    things = Choice((ListRef("any", "thing"), Text("milk")), (-1.0, 0.0))
+    context = context_with(
+        Template("Add", Sequence((Text("add "), things)), ""),
+        Template("Say", ListRef("any", "message"), "", weight=-2.0),
+        lists={"any": Wildcard("any")},
+    )
+    for acceptor in (compiled(context), lazy(context, LETTERS)):
+        for text, weight in {"add milk": 0.0, "add mil": -1.0, "add oat milk": -1.0, "ad milk": -2.0, "hi": -2.0}.items():
+            assert weight_of(acceptor, spelled(text, LETTERS)) == pytest.approx(weight), text
+
+
 def test_a_grammar_that_grows_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_STATES", 5)
     with pytest.raises(ContextError, match="beyond 5 states; see `assistant context stats`"):

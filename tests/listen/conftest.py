@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from assistant.listen.vad import Silero
 from tests.listen.streams import Pcm

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 
 from assistant.errors import ContextError, ModelError, PluginError
 from assistant.grammar.load import load_context
