@@ -99,7 +99,7 @@ class LazyAcceptor:
         terminal = final > NOT_FINAL and not free and self._is_silent(reached)
         tokens = sorted(reached)
         moves = [self._state(reached[token]) for token in tokens]
-        wildcard, _ = self._state(free) if free else (-1, 0.0)
+        wildcard = self._numbered(free, 0.0) if free else -1  # no arc takes its weight, so it stays with the items
         return Arcs(
             np.array(tokens, np.int32),
             np.array([to for to, _ in moves], np.int32),
@@ -147,7 +147,11 @@ class LazyAcceptor:
     def _state(self, items: dict[_Item, float]) -> tuple[int, float]:
         """The state with these items, and the weight that moves onto the arc."""
         best = max(items.values())
-        kernel = tuple(sorted((item, round(weight - best, 4)) for item, weight in items.items()))
+        return self._numbered(items, best), best
+
+    def _numbered(self, items: dict[_Item, float], taken: float) -> int:
+        """The state with these items when the weight `taken` is theirs no longer."""
+        kernel = tuple(sorted((item, round(weight - taken, 4)) for item, weight in items.items()))
         state = self._states.get(kernel)
         if state is None:
             state = self._states[kernel] = len(self._kernels)
@@ -158,7 +162,7 @@ class LazyAcceptor:
                     remedy="see `assistant context stats` for the rule that causes it, and split or shorten it",
                 )
             self._kernels.append(kernel)
-        return state, best
+        return state
 
 
 def _keep(into: dict[_Item, float], item: _Item, weight: float) -> None:

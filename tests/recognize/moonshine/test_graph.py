@@ -152,7 +152,9 @@ def test_finer_precisions_stay_near_the_published_model(
 def test_with_blocks_a_row_does_not_depend_on_its_batch_mates(model: Model, cache: Path, order: Encoded) -> None:
     def first_row(of: Model, *mates: int) -> NDArray[np.float32]:
         tokens = np.array([START, *mates])
-        return of.step(order, tokens, np.zeros(len(tokens), np.int64), 0, of.begin()).logits[0]
+        step = of.step(order, tokens, np.zeros(len(tokens), np.int64), 0, of.begin())
+        row: NDArray[np.float32] = step.logits[0]
+        return row
 
     finer = Model(prepare_model(cache, "block"))
     assert first_row(finer, 300, 5000).tolist() == first_row(finer, 7000, 12).tolist()
