@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.mixing import as_int16, babble, choose_voices, mix, mixing_key
-from benchmarks.recordings import BABBLE_SET, KITCHEN, data_folder, read_float, read_int16, recordings_of
+from benchmarks.recordings import BABBLE_SET, KITCHEN, data_folder, read_float, recordings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,14 @@ BY_NAME: Mapping[str, Condition] = MappingProxyType({condition.name: condition f
 
 
 class Room:
-    """Where a recording is played: adds the condition's noise. Reads each noise once."""
+    """Where sound is played: adds the condition's noise. Reads each noise once."""
 
-    def hear(self, path: Path, condition: Condition) -> NDArray[np.int16]:
-        """The recording as it sounds under `condition`, int16 [samples]."""
-        if condition.snr_db is None:
-            return read_int16(path)
-        return as_int16(self._mixed(read_float(path), path.name, condition))
+    def hear(
+        self, read: Callable[[Path], NDArray[np.float64]], path: Path, name: str, condition: Condition
+    ) -> NDArray[np.int16]:
+        """`read(path)`, speech in ±1, as it sounds under `condition`: int16 [samples]. `name` fixes the noise."""
+        speech = read(path)
+        return as_int16(speech if condition.snr_db is None else self._mixed(speech, name, condition))
 
     def _mixed(self, speech: NDArray[np.float64], name: str, condition: Condition) -> NDArray[np.float64]:
         assert condition.snr_db is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 from numpy.typing import NDArray
 
 from assistant.errors import InputError
@@ -70,6 +70,12 @@ def recordings_of(origin: str, limit: int | None = None) -> list[Recording]:
     rows = map(json.loads, (root / "manifest.jsonl").read_text(encoding="utf-8").splitlines())
     found = [Recording(root / row["path"], origin, row.get("text", "")) for row in rows if row["set"] == origin]
     return spread(sorted(found, key=lambda recording: recording.name), limit)
+
+
+def read_sentences(name: str) -> list[str]:
+    """The sentences of a text set, each once, in alphabetical order."""
+    lines = (data_folder("text") / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    return sorted({json.loads(line)["text"] for line in lines if line})
 
 
 def spread(items: list[Any], limit: int | None) -> list[Any]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import engine_flags, open_recognizer, prepare_context
 from assistant.cli.bench import PEERS
-from assistant.cli.output import print_json, progress, styled, table
+from assistant.cli.output import plain, print_json, progress, styled
 from assistant.cli.settings import load_settings
 from assistant.errors import UsageError
-from benchmarks import document
+from benchmarks import document, tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,7 @@ def understand(args: argparse.Namespace) -> int:
     from assistant.listen.vad import open_vad
     from benchmarks import conditions, plots, systems
     from benchmarks import understand as bench
+    from benchmarks.listening import Listening
     from benchmarks.recordings import barista_orders
     from benchmarks.store import Store
 
@@ -38,47 +40,41 @@ def understand(args: argparse.Namespace) -> int:
     context = load_context(args.context or "barista")
     ours = systems.Ours(recognizer, prepare_context(recognizer, context), _engine_key(config))
     peers = systems.open_peers(_peers(args.peers), recognizer, context)
-    listening = bench.Listening(open_vad(config.listen.vad), Store(args.out / "heard"))
+    listening = Listening(open_vad(config.listen.vad), Store(args.out / "heard"))
     with progress("listening to orders", len(orders) * len(chosen)) as advance:
         results = bench.measure(listening, [ours, *peers], orders, [conditions.BY_NAME[c] for c in chosen], advance)
     limited = _limited(args, f"conditions {', '.join(chosen)}" if len(chosen) < len(conditions.ALL) else "")
     doc = document.document("understand", _command(args), results, limited)
-    return _finish(args, doc, _print_understanding, plots.understanding)
+    show = partial(tables.understanding, errors=args.errors)
+    return _finish(args, doc, show, plots.understanding)
 
 
-def _print_understanding(doc: Mapping[str, Any], args: argparse.Namespace) -> None:
-    results = doc["results"]
-    for name, summary in results["systems"].items():
-        print(styled(f"\n{name}: {results['orders']} orders", "bold"))
-        rows = [
-            (
-                condition,
-                *(_percent(found[field]) for field in ("right", "strict")),
-                *(f"{100 * found[f]['rate']:.1f}" for f in ("accepted", "asked", "decoded_right", "decoded_strict")),
-            )
-            for condition, found in summary.items()
-        ]
-        head = ("condition", "right %", "strict %", "accepted", "asked", "heard right", "heard strictly")
-        print(table(head, rows, right=head[1:]))
-    _print_pairs(results)
-    kinds = [error["kind"] for error in results["errors"]]
-    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
-    print(f"\nnot strictly right: {counted}{'' if args.errors else ' (--errors lists them)'}")
-    if args.errors:
-        for e in results["errors"]:
-            wrong = ", ".join(f"{n}: {want} → {got}" for n, (want, got) in e["wrong_slots"].items())
-            print(f"  {e['condition']:13} {e['file']} {e['kind']} [{e['heard']:.0%}] {wrong}\n    “{e['text']}”")
+def refuse(args: argparse.Namespace) -> int:
+    """`assistant bench refuse`."""
+    from assistant.grammar.load import load_context
+    from assistant.listen.vad import open_vad
+    from benchmarks import fitting, plots, systems
+    from benchmarks import refuse as bench
+    from benchmarks.listening import Listening
+    from benchmarks.store import Store
 
-
-def _print_pairs(results: Mapping[str, Any]) -> None:
-    if not results["paired"]:
-        return
-    print(styled("\norders that only one of two got right (exact p of McNemar's test)", "bold"))
-    rows = [
-        (c, *(f"{p[c]['only_ours']} : {p[c]['only_theirs']}  p {p[c]['p']:.2g}" for p in results["paired"].values()))
-        for c in results["conditions"]
-    ]
-    print(table(("condition", *(f"ours : {name}" for name in results["paired"])), rows))
+    config = _config(args)
+    recognizer = open_recognizer(config)
+    loaded = {name: load_context(name) for name in ("barista", "home")}
+    barista, home = (
+        systems.Ours(recognizer, prepare_context(recognizer, context), _engine_key(config))
+        for context in loaded.values()
+    )
+    listening = Listening(open_vad(config.listen.vad), Store(args.out / "heard"))
+    with progress("listening", bench.count(args.limit)) as advance:
+        cases = bench.gather(listening, barista, home, args.out / "voices", args.limit, advance)
+    results = bench.measure(cases, loaded)
+    if args.fit:
+        fitted = fitting.fit(cases, loaded)
+        fresh = {name: bench.with_calibration(context, fitted.calibration) for name, context in loaded.items()}
+        results = bench.measure(cases, fresh) | {"fit": plain(fitted), "paste": fitting.paste(fitted)}
+    doc = document.document("refuse", _command(args), results, _limited(args))
+    return _finish(args, doc, tables.refusal, plots.reliability)
 
 
 def _conditions(args: argparse.Namespace) -> list[str]:
@@ -130,7 +126,7 @@ def _command(args: argparse.Namespace) -> str:
 def _finish(
     args: argparse.Namespace,
     doc: Mapping[str, Any],
-    show: Callable[[Mapping[str, Any], argparse.Namespace], None],
+    show: Callable[[Mapping[str, Any]], None],
     draw: Callable[..., None] | None = None,
 ) -> int:
     """Keep the document, draw it, print it."""
@@ -145,13 +141,8 @@ def _finish(
         return 0
     if doc["limited"]:
         print(styled(f"only a part was measured: {doc['limited']}", "yellow"))
-    show(doc, args)
+    show(doc)
     m = doc["machine"]
     print(f"\n{m['processor']}, {m['cores']} cores, load {m['load']}; {doc['date']}; commit {doc['commit']}")
     print(f"kept in {path}{f', drawn in {plot}' if plot else ''}")
     return 0
-
-
-def _percent(found: Mapping[str, Any]) -> str:
-    low, high = found["interval"]
-    return f"{100 * found['rate']:5.1f} ({100 * low:.1f}–{100 * high:.1f})"

@@ -36,14 +36,15 @@ class Mark:
 def mark(answer: Answer, order: Order) -> Mark:
     """Score `answer`."""
     slots = {name: value for name, value in answer.slots.items() if value not in (None, "")}
-    right = _same(answer.intent, order.intent) and all(
-        _same(slots.get(name, ""), value) for name, value in order.slots.items()
+    right = same_value(answer.intent, order.intent) and all(
+        same_value(slots.get(name, ""), value) for name, value in order.slots.items()
     )
     strict = right and not set(slots) - set(order.slots)
     return Mark(right and answer.accepted, strict and answer.accepted, answer.accepted, answer.asked, right, strict)
 
 
-def _same(one: object, other: object) -> bool:
+def same_value(one: object, other: object) -> bool:
+    """Whether two slot values are the same: case, hyphens and spaces do not matter."""
     return _plain(one) == _plain(other)
 
 

@@ -26,7 +26,7 @@ _CODE = (
     "listen/vad.py",
     *(f"grammar/{name}.py" for name in ("acceptor", "meaning", "network", "spelling", "tokens", "resolve")),
 )
-_MIXING = ("mixing.py", "conditions.py", "store.py")
+_MIXING = ("mixing.py", "conditions.py", "clips.py")
 
 
 class Store:

@@ -21,7 +21,7 @@ from assistant.grammar.tree import Context
 from assistant.recognize.engine import Prepared, Recognizer
 from assistant.recognize.moonshine.engine import voiced_stretch
 from assistant.recognize.moonshine.model import Model
-from assistant.types import EMPTY, Outcome, Utterance
+from assistant.types import EMPTY, Outcome, Transcript, Utterance
 from assistant.understand.decide import decide
 from benchmarks import free, jsgf, store
 
@@ -83,7 +83,7 @@ class Ours:
 
     def __init__(self, recognizer: Recognizer, prepared: Prepared, key: str) -> None:
         self._recognizer, self._prepared = recognizer, prepared
-        context = prepared.context
+        self.context = context = prepared.context
         settings = context.settings
         tuned = (settings.lambda_, settings.prune, settings.rerank, settings.token_penalty)
         self.key = f"{store.code_key()} {recognizer.variant} {context.hash} {tuned} {key}"
@@ -94,10 +94,7 @@ class Ours:
 
     def answer(self, row: dict[str, Any]) -> Answer:
         """As `assistant understand` gives it: of two nearly equal meanings the better one counts as accepted."""
-        u = decide(store.transcript_of(row), self._prepared.context)
-        asked = u.outcome is Outcome.ASK
-        accepted = u.accepted or (asked and bool(u.differs))
-        return Answer(u.text, u.intent, u.slots, accepted, asked, u.heard, u.confidence)
+        return decided(store.transcript_of(row), self.context)
 
 
 class FreeTranscript:
@@ -123,7 +120,7 @@ class PocketSphinx:
     name = "PocketSphinx, same grammar"
 
     def __init__(self, context: Context) -> None:
-        import pocketsphinx  # type: ignore[import-untyped]
+        import pocketsphinx
 
         self._matcher = matcher_of(context)
         grammar = jsgf.to_jsgf(context)
@@ -166,6 +163,14 @@ def open_peers(names: tuple[str, ...], recognizer: Recognizer, context: Context)
             raise PluginError("needs the engine moonshine", where=f"peer {name}", remedy="--engine moonshine")
         peers.append(FreeTranscript(model, context, FUZZY_EDITS if name == "fuzzy" else 0.0))
     return peers
+
+
+def decided(transcript: Transcript, context: Context) -> Answer:
+    """The assistant's decision about `transcript` with the thresholds of `context`."""
+    u = decide(transcript, context)
+    asked = u.outcome is Outcome.ASK
+    accepted = u.accepted or (asked and bool(u.differs))
+    return Answer(u.text, u.intent, u.slots, accepted, asked, u.heard, u.confidence)
 
 
 def _matched(text: str, matches: tuple[Match, ...]) -> Answer:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from assistant.listen.clip import cut_clip
-from assistant.listen.vad import VoiceActivity
+from benchmarks.clips import recorded
 from benchmarks.conditions import PUBLISHED_LEVELS, Condition, Room
-from benchmarks.recordings import Order, Recording
+from benchmarks.listening import Listening
+from benchmarks.recordings import Order
 from benchmarks.scoring import Mark, mark, mean_of_levels, paired, share
-from benchmarks.store import Shelf, Store
 from benchmarks.systems import Answer, System
 
 PUBLISHED_SNR_DB = (6, 9, 12, 15, 18, 21, 24)
@@ -26,33 +25,6 @@ PUBLISHED: Mapping[str, tuple[int, ...]] = {
 Advance = Callable[[float], None]
 
 
-class Listening:
-    """Hears recordings under conditions with one voice activity detector; what was heard is kept."""
-
-    def __init__(self, vad: VoiceActivity, store: Store) -> None:
-        self._vad, self._store, self._room = vad, store, Room()
-        self._shelves: dict[str, Shelf] = {}
-        self._cut: tuple[Recording, Condition, Any] | None = None
-
-    def hear(self, system: System, recording: Recording, condition: Condition) -> Answer:
-        """What `system` makes of `recording` under `condition`."""
-        key = f"{system.key} {self._vad.name} {condition}"
-        if key not in self._shelves:
-            self._shelves[key] = self._store.open(f"{system.name} {condition.name}", key)
-        shelf = self._shelves[key]
-        row = shelf.get(recording.name)
-        if row is None:
-            row = system.hear(self._utterance(recording, condition))
-            shelf.put(recording.name, row)
-        return system.answer(row)
-
-    def _utterance(self, recording: Recording, condition: Condition) -> Any:
-        if self._cut is None or self._cut[:2] != (recording, condition):
-            pcm = self._room.hear(recording.path, condition)
-            self._cut = (recording, condition, cut_clip(pcm, self._vad))
-        return self._cut[2]
-
-
 def measure(
     listening: Listening,
     systems: Sequence[System],
@@ -63,10 +35,12 @@ def measure(
     """Every system on every order under every condition; systems[0] is ours."""
     marks: dict[str, dict[str, list[Mark]]] = {system.name: {} for system in systems}
     errors: list[dict[str, Any]] = []
+    room = Room()
     for condition in conditions:
         for order in orders:
+            clip = recorded(order.recording, condition, room)
             for system in systems:
-                answer = listening.hear(system, order.recording, condition)
+                answer = system.answer(listening.hear(system, clip))
                 scored = mark(answer, order)
                 marks[system.name].setdefault(condition.name, []).append(scored)
                 if system is systems[0] and not scored.strict:

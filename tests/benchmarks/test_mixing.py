@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile  # type: ignore[import-untyped]
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.clips import recorded
 from benchmarks.conditions import BABBLE, BY_NAME, CLEAN, Room
 from benchmarks.mixing import as_int16, babble, choose_voices, loudest_frame_energy, mix
 from benchmarks.recordings import barista_orders, read_int16
@@ -71,12 +72,12 @@ def test_the_mix_is_the_published_tools_mix(recordings: Callable[[str], Path], d
     room = Room()
     for order in orders:
         theirs, _ = soundfile.read(tmp_path / f"{order.recording.path.stem}.flac", dtype="int16")
-        assert np.array_equal(room.hear(order.recording.path, BY_NAME["kitchen 6 dB"]), theirs)
+        assert np.array_equal(recorded(order.recording, BY_NAME["kitchen 6 dB"], room).load(), theirs)
 
 
 def test_clean_is_the_file_itself_and_babble_is_not(recordings: Callable[[str], Path]) -> None:
     recordings("librispeech_notext")
-    path = barista_orders(1)[0].recording.path
-    room = Room()
-    assert np.array_equal(room.hear(path, CLEAN), read_int16(path))
-    assert not np.array_equal(room.hear(path, BABBLE), read_int16(path))
+    recording = barista_orders(1)[0].recording
+    file = read_int16(recording.path)
+    assert np.array_equal(recorded(recording, CLEAN, Room()).load(), file)
+    assert not np.array_equal(recorded(recording, BABBLE, Room()).load(), file)
