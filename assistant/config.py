@@ -96,7 +96,7 @@ class Speak(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Paths(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where files are kept; null follows the XDG folders, or systemd's when it runs as a service."""
 
-    data: Annotated[str | None, Meta(description="fetched models")] = None
+    data: Annotated[str | None, Meta(description="your contexts (in contexts/) and fetched models")] = None
     cache: Annotated[str | None, Meta(description="compiled contexts and prepared models; safe to delete")] = None
     state: Annotated[str | None, Meta(description="timers, lists and traces")] = None
 

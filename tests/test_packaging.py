@@ -106,7 +106,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.real
 def test_the_wheel_holds_the_contexts_and_catalogues_that_the_source_has(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
-    suffixes = ("py", "yaml", "json", "npz")
+    suffixes = ("py", "yaml", "json", "npz", "txt")
     data = {str(path.relative_to(ROOT)) for suffix in suffixes for path in (ROOT / "assistant").rglob(f"*.{suffix}")}
     assert data - inside == set()
     assert {"assistant/py.typed", "models/__init__.py", "convert/__init__.py"} <= inside

@@ -45,6 +45,20 @@ def engine_flags(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def context_folders(config: Config) -> tuple[Path, ...]:
+    """Where contexts are looked for by name, before those that this package brings."""
+    from assistant.folders import folders
+
+    return (folders(config.paths).data / "contexts",)
+
+
+def open_context(config: Config, path_or_name: str = "") -> Context:
+    """The context of this name or folder, the configured one by default. Raises ContextError."""
+    from assistant.grammar.load import load_context
+
+    return load_context(path_or_name or config.context, context_folders(config))
+
+
 def open_recognizer(config: Config, language: str = "en", *, background: bool = False) -> Recognizer:
     """The configured engine for `language`, found by its entry point. Raises PluginError, ModelError.
 
@@ -93,11 +107,10 @@ def prepare_context(recognizer: Recognizer, context: Context) -> Prepared:
 def build_understander(config: Config, clock: Clock | None = None, *, background: bool = False) -> Understander:
     """Engine, context, skills and replies as configured."""
     from assistant.act.skills import built_in
-    from assistant.grammar.load import load_context
     from assistant.pipeline import Understander
 
     clock = clock or SystemClock()
-    context = load_context(config.context)
+    context = open_context(config)
     recognizer = open_recognizer(config, context.settings.language, background=background)
     return Understander(recognizer, prepare_context(recognizer, context), built_in(clock), clock)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.assembly import open_recognizer
+from assistant.cli.assembly import open_context, open_recognizer
 from assistant.cli.output import add_json_option, print_json, progress, table
 from assistant.errors import InputError, StorageError
 
@@ -63,10 +63,9 @@ def add_calibrate(verbs: Any) -> None:
 
 def _compile(args: argparse.Namespace) -> int:
     from assistant.cli.settings import load_settings
-    from assistant.grammar.load import load_context
 
     config = load_settings(args).config
-    context = load_context(args.context)
+    context = open_context(config, args.context)
     recognizer = open_recognizer(config, context.settings.language)
     began = time.perf_counter()
     with progress(f"compiling {context.name}", None) as advance:
@@ -101,11 +100,10 @@ class _Clip:
 
 def _calibrate(args: argparse.Namespace) -> int:
     from assistant.cli.settings import load_settings
-    from assistant.grammar.load import load_context
     from assistant.understand.fit import fit, judge_fit
 
     config = load_settings(args).config
-    context = load_context(args.context)
+    context = open_context(config, args.context)
     recognizer = open_recognizer(config, context.settings.language)
     with progress("speaking and listening", None) as advance:
         clips = []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.cli.assembly import context_folders, open_context
 from assistant.cli.calibrate import add_calibrate, add_compile
 from assistant.cli.output import add_json_option, print_json, print_json_line, progress, styled, table
 from assistant.errors import ModelError, UsageError
@@ -111,7 +112,7 @@ def _lint(args: argparse.Namespace) -> int:
     from assistant.grammar.lint import Severity, lint
     from assistant.grammar.load import shown
 
-    context = _load(args.context)
+    context = _load(args)
     tokenizer = _tokenizer()
     with progress(f"comparing sentences of {context.name}"):
         findings = lint(context, tokenizer.can_spell if tokenizer else None)
@@ -135,7 +136,7 @@ def _test(args: argparse.Namespace) -> int:
     from assistant.grammar.load import shown
     from assistant.grammar.test_sentences import TESTS_FILE, read_expected, run_expected
 
-    context = _load(args.context)
+    context = _load(args)
     path = args.file or Path(context.folder) / TESTS_FILE
     results = run_expected(context, read_expected(path))
     failed = [result for result in results if not result.passed]
@@ -158,7 +159,7 @@ def _sample(args: argparse.Namespace) -> int:
 
     if args.number < 1:
         raise UsageError("there must be at least one", where="--number")
-    context = _load(args.context)
+    context = _load(args)
     samples = sample(context, args.number, args.seed)
     if args.json:
         for drawn in samples:
@@ -173,7 +174,7 @@ def _stats(args: argparse.Namespace) -> int:
     from assistant.grammar.count import count, count_by_intent, largest
     from assistant.grammar.load import shown
 
-    context = _load(args.context)
+    context = _load(args)
     cause = largest(context)
     sizes = _acceptor_size(context)
     facts: dict[str, Any] = {
@@ -220,9 +221,11 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
+    from assistant.cli.settings import load_settings
     from assistant.grammar.load import context_names, find_context
 
-    found = {name: str(find_context(name)) for name in context_names()}
+    folders = context_folders(load_settings(args).config)
+    found = {name: str(find_context(name, folders)) for name in context_names(folders)}
     if args.json:
         print_json(found)
     else:
@@ -230,10 +233,10 @@ def _list(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(path_or_name: str) -> Context:
-    from assistant.grammar.load import load_context
+def _load(args: argparse.Namespace) -> Context:
+    from assistant.cli.settings import load_settings
 
-    return load_context(path_or_name)
+    return open_context(load_settings(args).config, args.context)
 
 
 def _tokenizer() -> Tokenizer | None:

@@ -43,7 +43,7 @@ def register(subparsers: Any) -> None:
 
 def _speak(args: argparse.Namespace) -> int:
     from assistant.cli.settings import load_settings
-    from assistant.folders import folders
+    from assistant.folders import folders, usable_cache
     from assistant.speak.speech import Speech
     from assistant.speak.voice import choose_voice
 
@@ -51,7 +51,7 @@ def _speak(args: argparse.Namespace) -> int:
     config = load_settings(args, flags).config
     text = sys.stdin.read() if args.text == "-" else args.text
     voice = choose_voice(config.speak.voice, language=args.language)
-    speech = Speech(voice, folder=folders(config.paths).cache / "phrases")
+    speech = Speech(voice, folder=usable_cache(folders(config.paths).cache) / "phrases")
     started = time.perf_counter()
     first_sound_ms, seconds = _say(speech, text, args.out, config.audio.output, started)
     if args.json:

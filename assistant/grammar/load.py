@@ -47,12 +47,12 @@ ACTIONS_FILE = "actions.yaml"
 _SHIPPED = Path(assistant.__file__).parent / "contexts"
 
 
-def load_context(path_or_name: str | os.PathLike[str]) -> Context:
-    """Load a context from its folder, or by the name of a context of the user or of this package.
+def load_context(path_or_name: str | os.PathLike[str], folders: tuple[Path, ...] = ()) -> Context:
+    """Load a context from its folder, or by its name: one in `folders` (the user's), or one of this package.
 
     Raises ContextError when there is no such context, and ContextFaults (a ContextError) with every fault in its files.
     """
-    folder = find_context(path_or_name)
+    folder = find_context(path_or_name, folders)
     faults = Faults()
     header = read_settings(folder, faults)
     source = read_sentences(folder, header, faults)
@@ -77,36 +77,31 @@ def load_context(path_or_name: str | os.PathLike[str]) -> Context:
     )
 
 
-def find_context(path_or_name: str | os.PathLike[str]) -> Path:
-    """Return the folder of a context given by path or by name. Raises ContextError."""
+def find_context(path_or_name: str | os.PathLike[str], folders: tuple[Path, ...] = ()) -> Path:
+    """Return the folder of a context given by path, or by the name it has in `folders` or here. Raises ContextError."""
     given = os.fspath(path_or_name)
     path = Path(given).expanduser()
     if (path / SENTENCES_FOLDER).is_dir():
         return path
     if os.sep not in given:
-        for folder in _search_path():
+        for folder in (*folders, _SHIPPED):
             if (folder / given / SENTENCES_FOLDER).is_dir():
                 return folder / given
     if path.is_dir():
         raise ContextError(f"has no folder {SENTENCES_FOLDER}/", where=given, remedy="see `assistant context new`")
-    names = context_names()
+    names = context_names(folders)
     known = did_you_mean(given, names) or f" (known: {', '.join(names)})"
     raise ContextError(f"no context '{given}'{known}", remedy="give a folder or one of these names")
 
 
-def context_names() -> tuple[str, ...]:
-    """Names by which contexts can be loaded: the user's, then those of this package."""
+def context_names(folders: tuple[Path, ...] = ()) -> tuple[str, ...]:
+    """Names by which contexts can be loaded: those in `folders`, then those of this package."""
     names: dict[str, None] = {}
-    for folder in _search_path():
+    for folder in (*folders, _SHIPPED):
         if folder.is_dir():
             found = sorted(entry.name for entry in folder.iterdir() if (entry / SENTENCES_FOLDER).is_dir())
             names.update(dict.fromkeys(found))
     return tuple(names)
-
-
-def _search_path() -> tuple[Path, ...]:
-    data_home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data_home).expanduser() / "assistant" / "contexts", _SHIPPED
 
 
 def shown(folder: str | os.PathLike[str]) -> str:

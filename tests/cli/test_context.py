@@ -152,3 +152,16 @@ def test_wrong_command_lines_end_with_exit_code_2(argv: tuple[str, ...], capsys:
     code, out, err = run(capsys, *argv)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
+
+
+def test_contexts_of_yours_are_known_by_name_wherever_the_data_is_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configured = ("--set", f"paths.data={tmp_path / 'mine'}")
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "service"))
+    for folder in (tmp_path / "mine/contexts/kitchen", tmp_path / "service/data/contexts/garage"):
+        assert run(capsys, "new", folder)[0] == 0
+    assert set(json.loads(run(capsys, "list", "--json", *configured)[1])) == {"kitchen", "barista", "home"}
+    assert set(json.loads(run(capsys, "list", "--json")[1])) == {"garage", "barista", "home"}
+    assert run(capsys, "test", "kitchen", *configured)[:2] == (0, "kitchen: 5 of 5 sentences as expected\n")
+    assert run(capsys, "test", "garage")[0] == 0

@@ -39,6 +39,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[TextIO]:
         yield stream
 
 
+RECOGNIZE = {"engine": "moonshine", "threads": 1, "beam": 8, "prune": 7, "lambda": 0.3}
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -46,7 +49,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[TextIO]:
         ({Path("a"): (1, {2})}, {"a": [1, [2]]}),
         (np.float32(0.5), 0.5),
         (np.arange(3, dtype=np.int32), [0, 1, 2]),
-        (Recognize(lambda_=0.3), {"engine": "moonshine", "threads": 1, "beam": 8, "prune": 7.0, "lambda": 0.3}),
+        (Recognize(beam=8, prune=7, lambda_=0.3), RECOGNIZE),
         ([None, True, 1.5, "x"], [None, True, 1.5, "x"]),
     ],
 )

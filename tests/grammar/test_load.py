@@ -214,14 +214,14 @@ def test_what_calibration_fitted_wins_over_what_is_written(tmp_path: Path, conte
 
 
 def test_a_context_is_found_by_path_by_the_users_name_and_by_the_packages_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_context: WriteContext
+    tmp_path: Path, write_context: WriteContext
 ) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    own = write_context(tmp_path / "assistant/contexts/barista", LAMPS)
-    assert find_context("barista") == own  # the user's hides the package's
+    own, folders = write_context(tmp_path / "barista", LAMPS), (tmp_path / "absent", tmp_path)
+    assert find_context("barista", folders) == own  # the user's hides the package's
+    assert find_context("barista") != own
     assert find_context(own) == own
-    assert load_context("home").name == "home"
-    assert set(context_names()) == {"barista", "home"}
+    assert load_context("home", folders).name == "home"
+    assert context_names((write_context(tmp_path / "more/attic", LAMPS).parent,)) == ("attic", "barista", "home")
 
 
 def test_an_unknown_context_is_answered_with_the_nearest_name() -> None:
