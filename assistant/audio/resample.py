@@ -41,7 +41,7 @@ class BlockCutter:
 
     def __init__(self, rate_hz: float, channels: int) -> None:
         self._resampler = Resampler(rate_hz, SAMPLE_RATE_HZ, channels)
-        self._rest = np.zeros((0, channels), dtype=np.int16)
+        self._rest: NDArray[np.int16] = np.zeros((0, channels), dtype=np.int16)
 
     def push(self, frames: NDArray[np.float32]) -> list[NDArray[np.int16]]:
         """Take frames [n, channels] in ±1; return the blocks that are complete."""

@@ -84,7 +84,7 @@ class Silero:
         self.reset()
 
     def reset(self) -> None:
-        self._state = np.zeros(SILERO_STATE_SHAPE, dtype=np.float32)
+        self._state: NDArray[np.float32] = np.zeros(SILERO_STATE_SHAPE, dtype=np.float32)
         # Context and pending samples in one buffer: [0, 64) is the end of the previous window.
         self._input = np.zeros((1, SILERO_CONTEXT_SAMPLES + SILERO_WINDOW_SAMPLES), dtype=np.float32)
         self._pending = 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from assistant.errors import ConfigError, ModelError
 from assistant.listen.clip import voice_probabilities
@@ -27,7 +28,7 @@ NAMES = ["silero", "webrtc"]
 def windows_of(silero: Silero, pcm: Pcm) -> list[float]:
     """Silero's own windows, straight through the net."""
     run = silero._run
-    state = np.zeros(SILERO_STATE_SHAPE, dtype=np.float32)
+    state: NDArray[np.float32] = np.zeros(SILERO_STATE_SHAPE, dtype=np.float32)
     sound = np.concatenate([np.zeros(SILERO_CONTEXT_SAMPLES), pcm]).astype(np.float32) / 32768
     found = []
     for begin in range(0, len(pcm) - SILERO_WINDOW_SAMPLES + 1, SILERO_WINDOW_SAMPLES):

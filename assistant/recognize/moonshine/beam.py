@@ -26,6 +26,7 @@ FREE_ILM_FLOOR = -2.5
 
 
 Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class _Layer:
     ilm: NDArray[np.float32]
 
 
-_Rows = tuple[NDArray[np.int32], Floats, Floats, NDArray[np.int64], NDArray[np.int64]]
+_Rows = tuple[NDArray[np.int32], Floats, Floats, Integers, Integers]
 """The rows of a beam: their states, scores, grammar weights, last tokens and parent rows."""
 
 
@@ -106,8 +107,10 @@ class Beam:
     def search(self, sound: Encoded, stop: Callable[[], bool] = lambda: False, keep: int = 12) -> SearchResult:
         """Decode `sound`; `stop` is asked before each step. `keep` best sentences are returned."""
         states = np.array([self._space.start], np.int32)
-        scores, weights = np.zeros(1, np.float32), np.zeros(1, np.float32)
-        tokens, parents = np.array([START], np.int64), np.zeros(1, np.int64)
+        scores: Floats = np.zeros(1, np.float32)
+        weights: Floats = np.zeros(1, np.float32)
+        tokens: Integers = np.array([START], np.int64)
+        parents: Integers = np.zeros(1, np.int64)
         past = self._model.begin()
         stopped = False
         for at in range(MAX_STEPS):

@@ -37,7 +37,7 @@ Past = list[NDArray[np.float32]]
 
 def base_vocabulary() -> NDArray[np.int64]:
     """Tokens of the output layer: the frequent ones and all single characters (8,281 of 32,768)."""
-    return np.concatenate([np.arange(FREQUENT_TOKENS), np.array(SINGLE_CHARACTERS)]).astype(np.int64)
+    return np.array([*range(FREQUENT_TOKENS), *SINGLE_CHARACTERS], np.int64)
 
 
 def published_folder() -> Path:
