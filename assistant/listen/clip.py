@@ -40,7 +40,6 @@ def voice_probabilities(pcm: NDArray[np.int16], vad: VoiceActivity) -> NDArray[n
     frames = [pcm[begin : begin + FRAME_SAMPLES] for begin in range(0, len(pcm), FRAME_SAMPLES)]
     frames += [np.zeros(FRAME_SAMPLES, dtype=np.int16)] * vad.delay_frames
     heard = [
-        vad.probability(AudioFrame(pcm=frame, at=n * FRAME_SAMPLES / SAMPLE_RATE_HZ))
-        for n, frame in enumerate(frames)
+        vad.probability(AudioFrame(pcm=frame, at=n * FRAME_SAMPLES / SAMPLE_RATE_HZ)) for n, frame in enumerate(frames)
     ]
     return np.array(heard[vad.delay_frames :], dtype=np.float32)

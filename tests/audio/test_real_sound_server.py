@@ -327,8 +327,12 @@ COMMAND = [sys.executable, "-c", "import sys; from assistant.cli.main import mai
 def assistant(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],
-        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 def test_the_command_line_lists_records_and_plays(
@@ -349,9 +353,11 @@ def test_the_command_line_lists_records_and_plays(
 
     with sound_server.recording(SPEAKER) as monitor:
         playing = subprocess.Popen(
-            [*COMMAND, "play", "--device", "spk", str(out)], cwd=REPOSITORY,
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [*COMMAND, "play", "--device", "spk", str(out)],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         while np.abs(monitored(monitor, 4_800)).max() < 50:
             assert playing.poll() is None
         said, _ = playing.communicate(timeout=60)
@@ -366,8 +372,12 @@ def test_a_terminal_shows_a_level_meter_while_recording(
     with sound_server.playing_over_and_over(MIC1, four_voices[:, :1], SAMPLE_RATE_HZ):
         recording = subprocess.Popen(
             [*COMMAND, "record", "--device", "mic1cd", "--seconds", "0.5", str(tmp_path / "x.wav")],
-            cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=theirs, text=True, env={**os.environ, "TERM": "xterm"},
-        )  # fmt: skip
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+            env={**os.environ, "TERM": "xterm"},
+        )
         os.close(theirs)
         shown = b""
         with contextlib.suppress(OSError):  # how a terminal tells that the other side is gone

@@ -186,7 +186,8 @@ def test_the_weight_of_free_words_is_not_lost() -> None:
         lists={"any": Wildcard("any")},
     )
     for acceptor in (compiled(context), lazy(context, LETTERS)):
-        for text, weight in {"add milk": 0.0, "add mil": -1.0, "add oat milk": -1.0, "ad milk": -2.0, "hi": -2.0}.items():
+        weights = {"add milk": 0.0, "add mil": -1.0, "add oat milk": -1.0, "ad milk": -2.0, "hi": -2.0}
+        for text, weight in weights.items():
             assert weight_of(acceptor, spelled(text, LETTERS)) == pytest.approx(weight), text
 
 

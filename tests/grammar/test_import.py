@@ -130,8 +130,13 @@ def test_rhinos_macros_and_built_in_slots_become_rules_and_lists(tmp_path: Path)
 
 def test_ordinals_are_english() -> None:
     assert [ordinal_words(n) for n in (1, 12, 20, 23, 40, 99)] == [
-        "first", "twelfth", "twentieth", "twenty third", "fortieth", "ninety ninth",
-    ]  # fmt: skip
+        "first",
+        "twelfth",
+        "twentieth",
+        "twenty third",
+        "fortieth",
+        "ninety ninth",
+    ]
 
 
 def test_csv_lines_become_sentences_slots_and_tests(tmp_path: Path) -> None:

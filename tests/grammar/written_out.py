@@ -246,11 +246,14 @@ def contexts() -> st.SearchStrategy[Context]:
             lambda start, count, step, halves, multiplier: NumberList(
                 "number", start, start + count * step, step, halves, multiplier
             ),
-            st.sampled_from((0, 19, 21, 100)), st.integers(0, 1), st.integers(1, 2), st.booleans(),
+            st.sampled_from((0, 19, 21, 100)),
+            st.integers(0, 1),
+            st.integers(1, 2),
+            st.booleans(),
             st.sampled_from((1, 2, 0.5)),
         ),
         st.sampled_from(({}, {"lamp": ("light", "desk lamp")})),
-    )  # fmt: skip
+    )
 
 
 def _compound(children: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:

@@ -8,7 +8,7 @@ stopped between steps: what has finished by then is the answer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,9 +185,14 @@ class Beam:
             row = int(layer.parent[row])
             attention.append(self._attention[index][row])
         return Sentence(
-            np.array(tokens[::-1], np.int32), np.array(log_p[::-1], np.float32), np.array(ilm[::-1], np.float32),
-            np.array(attention[::-1], np.float32), end.score, end.weight, end.terminal,
-        )  # fmt: skip
+            np.array(tokens[::-1], np.int32),
+            np.array(log_p[::-1], np.float32),
+            np.array(ilm[::-1], np.float32),
+            np.array(attention[::-1], np.float32),
+            end.score,
+            end.weight,
+            end.terminal,
+        )
 
 
 def _with_free(ways: Ways, logits: NDArray[np.float32], options: BeamOptions) -> tuple[Ways, NDArray[np.float32]]:
@@ -210,13 +215,13 @@ def _with_free(ways: Ways, logits: NDArray[np.float32], options: BeamOptions) ->
                 to.append(state)
                 ilm.append(float(expected[column]))
                 more.append(float(logits[row, column] - norm[row]))
-    joined = Ways(
-        np.concatenate([ways.row, np.array(rows, np.int32)]),
-        np.concatenate([ways.token, np.array(tokens, np.int32)]),
-        np.concatenate([ways.to, np.array(to, np.int32)]),
-        ways.column,
-        np.concatenate([ways.ilm, np.array(ilm, np.float32)]),
-        np.concatenate([ways.weight, np.zeros(len(rows), np.float32)]),
-        ways.end_row, ways.end_ilm, ways.end_weight, ways.terminal, [], ways.columns,
-    )  # fmt: skip
+    joined = replace(
+        ways,
+        row=np.concatenate([ways.row, np.array(rows, np.int32)]),
+        token=np.concatenate([ways.token, np.array(tokens, np.int32)]),
+        to=np.concatenate([ways.to, np.array(to, np.int32)]),
+        ilm=np.concatenate([ways.ilm, np.array(ilm, np.float32)]),
+        weight=np.concatenate([ways.weight, np.zeros(len(rows), np.float32)]),
+        free=[],
+    )
     return joined, np.concatenate([log_p, np.array(more, np.float32)])

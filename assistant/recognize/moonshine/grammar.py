@@ -82,9 +82,18 @@ def save_grammar(compiled: Compiled, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".compiled-", delete=False) as staging:
             np.savez(
-                staging, offsets=a.offsets, tokens=a.tokens, to=a.to, weights=a.weights, final=a.final,
-                wildcard=a.wildcard, terminal=a.terminal, ilm=table.arcs, ilm_end=table.ends, ilm_free=table.free,
-            )  # fmt: skip
+                staging,
+                offsets=a.offsets,
+                tokens=a.tokens,
+                to=a.to,
+                weights=a.weights,
+                final=a.final,
+                wildcard=a.wildcard,
+                terminal=a.terminal,
+                ilm=table.arcs,
+                ilm_end=table.ends,
+                ilm_free=table.free,
+            )
         Path(staging.name).replace(file)
     except OSError as error:
         log.warning("the compiled context cannot be kept (%s)", error)

@@ -233,9 +233,16 @@ def _group_norm(w: Weights, graph: onnx.GraphProto) -> tuple[NDArray[np.float32]
 def _rotate(b: Builder, x: str, positions: str, cos: str, sin: str, heads: int) -> str:
     """Rotary embedding on the first 32 of 36 dimensions; x is [batch, heads, length, 36]."""
     name: str = b.op(
-        "RotaryEmbedding", x, positions, cos, sin, domain=MS,
-        interleaved=1, rotary_embedding_dim=ROTARY_DIM, num_heads=heads,
-    )  # fmt: skip
+        "RotaryEmbedding",
+        x,
+        positions,
+        cos,
+        sin,
+        domain=MS,
+        interleaved=1,
+        rotary_embedding_dim=ROTARY_DIM,
+        num_heads=heads,
+    )
     return name
 
 

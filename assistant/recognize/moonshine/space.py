@@ -76,9 +76,19 @@ class CompiledSpace:
         ends = np.flatnonzero(a.final[states] > -np.inf).astype(np.int32)
         free = [(int(i), int(a.wildcard[states[i]]), table.free) for i in np.flatnonzero(a.wildcard[states] >= 0)]
         return Ways(
-            row, a.tokens[arc], a.to[arc], self._columns.arcs[arc], table.arcs[arc], a.weights[arc],
-            ends, table.ends[states[ends]], a.final[states[ends]], a.terminal[states[ends]], free, self._columns,
-        )  # fmt: skip
+            row=row,
+            token=a.tokens[arc],
+            to=a.to[arc],
+            column=self._columns.arcs[arc],
+            ilm=table.arcs[arc],
+            weight=a.weights[arc],
+            end_row=ends,
+            end_ilm=table.ends[states[ends]],
+            end_weight=a.final[states[ends]],
+            terminal=a.terminal[states[ends]],
+            free=free,
+            columns=self._columns,
+        )
 
 
 class LazySpace:
@@ -103,10 +113,16 @@ class LazySpace:
         log_p = logits - log_sum_exp(logits)[:, None]
         ends = np.array([i for i, a in enumerate(arcs) if a.final > -np.inf], np.int32)
         return Ways(
-            row, token, np.concatenate([a.to for a in arcs]), columns.arcs, log_p[row, columns.arcs],
-            np.concatenate([a.weights for a in arcs]),
-            ends, log_p[ends, columns.end],
-            np.array([arcs[i].final for i in ends], np.float32),
-            np.array([arcs[i].terminal for i in ends], np.bool_),
-            [(i, a.wildcard, log_p[i]) for i, a in enumerate(arcs) if a.wildcard >= 0], columns,
-        )  # fmt: skip
+            row=row,
+            token=token,
+            to=np.concatenate([a.to for a in arcs]),
+            column=columns.arcs,
+            ilm=log_p[row, columns.arcs],
+            weight=np.concatenate([a.weights for a in arcs]),
+            end_row=ends,
+            end_ilm=log_p[ends, columns.end],
+            end_weight=np.array([arcs[i].final for i in ends], np.float32),
+            terminal=np.array([arcs[i].terminal for i in ends], np.bool_),
+            free=[(i, a.wildcard, log_p[i]) for i, a in enumerate(arcs) if a.wildcard >= 0],
+            columns=columns,
+        )
