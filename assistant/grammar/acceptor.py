@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import ContextError
+from assistant.grammar.count import count, largest
 from assistant.grammar.tokens import TokenNetwork
+from assistant.grammar.tree import Context
 
 MAX_STATES = 400_000
 """Deterministic states beyond which a context is refused (about 1 GB while compiling)."""
@@ -59,8 +61,9 @@ class LazyAcceptor:
 
     start = 0
 
-    def __init__(self, network: TokenNetwork) -> None:
+    def __init__(self, network: TokenNetwork, max_states: int = MAX_STATES) -> None:
         self._network = network
+        self._max_states = max_states
         self._stacks: list[tuple[int, int]] = [(-1, -1)]
         self._stack_index: dict[tuple[int, int], int] = {}
         kernel = (((network.start, 0), 0.0),)
@@ -155,14 +158,23 @@ class LazyAcceptor:
         state = self._states.get(kernel)
         if state is None:
             state = self._states[kernel] = len(self._kernels)
-            if state >= MAX_STATES:
-                raise ContextError(
-                    f"the acceptor grows beyond {MAX_STATES:,} states",
-                    where=self._network.network.context.name,
-                    remedy="see `assistant context stats` for the rule that causes it, and split or shorten it",
-                )
+            if state >= self._max_states:
+                raise _too_large(self._network.network.context, self._max_states)
             self._kernels.append(kernel)
         return state
+
+
+def _too_large(context: Context, max_states: int) -> ContextError:
+    """Says how many sentences there are and which template, rules and lists make them so many."""
+    cause = largest(context)
+    parts = " and ".join(f"{name} ({size:,})" for name, size in cause.parts[:2] if size > 1)
+    by_way = f", by way of {parts}" if parts else ""
+    return ContextError(
+        f"the acceptor of the context's {count(context):,} sentences grows beyond {max_states:,} states; "
+        f"{cause.sentences:,} of them are this template's{by_way}",
+        where=f"{context.folder}/{cause.template.place}" if cause.template.place else context.name,
+        remedy="split or shorten what makes them so many",
+    )
 
 
 def _keep(into: dict[_Item, float], item: _Item, weight: float) -> None:
@@ -203,9 +215,9 @@ class Acceptor:
         )
 
 
-def compile_acceptor(network: TokenNetwork) -> Acceptor:
-    """Determinise all of `network` and merge equal states. Raises ContextError when it grows beyond MAX_STATES."""
-    lazy = LazyAcceptor(network)
+def compile_acceptor(network: TokenNetwork, max_states: int = MAX_STATES) -> Acceptor:
+    """Determinise all of `network` and merge equal states. Raises ContextError when it grows beyond `max_states`."""
+    lazy = LazyAcceptor(network, max_states)
     rows: list[Arcs] = []
     while len(rows) < len(lazy):
         rows.append(lazy.arcs(len(rows)))

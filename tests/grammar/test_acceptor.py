@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +13,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from assistant.errors import ContextError
-from assistant.grammar import acceptor as module
 from assistant.grammar.acceptor import Acceptor, Arcs, LazyAcceptor, TokenAcceptor, compile_acceptor
+from assistant.grammar.count import count
 from assistant.grammar.load import load_context
 from assistant.grammar.tokens import Spelling
 from assistant.grammar.tree import Choice, Context, ListRef, ListValue, Sequence, Template, Text, TextList, Wildcard
@@ -191,10 +193,47 @@ def test_the_weight_of_free_words_is_not_lost() -> None:
             assert weight_of(acceptor, spelled(text, LETTERS)) == pytest.approx(weight), text
 
 
-def test_a_grammar_that_grows_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_STATES", 5)
-    with pytest.raises(ContextError, match="beyond 5 states; see `assistant context stats`"):
-        compiled(THE_LAMP)
+def test_ten_million_sentences_are_no_matter_where_they_share_their_states(
+    tmp_path: Path, context_of: Callable[..., Context], tokenizer: Tokenizer
+) -> None:
+    beads = " ".join(f"{{bead:{place}}}" for place in "abcdefg")
+    names = "[amber, bronze, coral, denim, ebony, fern, gold, hazel, iris, jade]"
+    context = context_of(
+        tmp_path / "beads",
+        f"""
+        language: en
+        intents:
+          String: {{data: [{{sentences: ["string {beads}"]}}]}}
+        lists: {{bead: {{values: {names}}}}}
+        """,
+    )
+    acceptor = compiled(context, tokenizer)
+    assert count(context) == 10_000_000
+    assert len(acceptor) < 500
+    said = "string amber jade bronze iris coral hazel denim"
+    assert weight_of(acceptor, spelled(said, tokenizer)) == 0.0
+
+
+def test_a_grammar_that_grows_beyond_the_limit_is_refused_with_the_rule_that_makes_it_so_large(
+    tmp_path: Path, context_of: Callable[..., Context]
+) -> None:
+    context = context_of(
+        tmp_path / "tea",
+        """
+        language: en
+        intents:
+          Brew: {data: [{sentences: ["stop", "make tea with <extras>"]}]}
+        expansion_rules: {extras: "(milk|sugar|lemon|honey) and {how} more"}
+        lists: {how: {values: [some, much, a little]}}
+        """,
+    )
+    with pytest.raises(ContextError) as refused:
+        compile_acceptor(network_of(context, LETTERS), max_states=20)
+    assert str(refused.value) == (
+        f"{tmp_path}/tea/sentences/main.yaml:3: the acceptor of the context's 13 sentences grows beyond 20 states; "
+        "12 of them are this template's, by way of rule 'extras' (12) and list 'how' (3); "
+        "split or shorten what makes them so many"
+    )
 
 
 def spelled(text: str, spelling: Spelling) -> tuple[int, ...]:
