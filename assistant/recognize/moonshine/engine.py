@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,16 +12,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, ModelError
 from assistant.grammar.meaning import Meaning
 from assistant.grammar.tree import Context
 from assistant.recognize.engine import Prepared
 from assistant.recognize.moonshine.beam import Beam, BeamOptions, SearchResult, Sentence
 from assistant.recognize.moonshine.grammar import MoonshineGrammar, Progress, cache_file, load_grammar
-from assistant.recognize.moonshine.model import Encoded, Model, prepare_model
+from assistant.recognize.moonshine.model import Encoded, Model, discard_model, prepare_model
 from assistant.recognize.moonshine.rerank import RerankOptions, rerank
 from assistant.recognize.moonshine.table import encode_silence
 from assistant.types import SAMPLE_RATE_HZ, AudioFrame, Hypothesis, Transcript, Utterance
+
+log = logging.getLogger(__name__)
 
 MARGIN_S = 0.1
 """Kept before the first and after the last voiced instant (measured: more lets noise in, less cuts consonants)."""
@@ -51,7 +54,7 @@ class Moonshine:
 
     def __init__(self, options: MoonshineOptions) -> None:
         self.options = options
-        self.model = Model(prepare_model(options.cache, options.precision), options.threads)
+        self.model = open_model(options)
         self._silence: Encoded | None = None
 
     @property
@@ -101,6 +104,17 @@ class Moonshine:
             o.lambda_ if settings.rerank is None else settings.rerank,
             o.token_penalty if settings.token_penalty is None else settings.token_penalty,
         )
+
+
+def open_model(options: MoonshineOptions) -> Model:
+    """The model; prepared files that do not load (a disk that was full, a power cut) are built again once."""
+    files = prepare_model(options.cache, options.precision)
+    try:
+        return Model(files, options.threads)
+    except ModelError as error:
+        log.warning("%s; building it again", error.what)
+        discard_model(files)
+        return Model(prepare_model(options.cache, options.precision), options.threads)
 
 
 class MoonshineSession:

@@ -27,7 +27,12 @@ MIN_SAMPLES = 16_000 // 2
 """Shorter sound is padded with silence to half a second."""
 FREQUENT_TOKENS = 8192
 SINGLE_CHARACTERS = range(29871, 29960)
-PUBLISHED_FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
+PUBLISHED_SHA256 = {
+    "encoder_model.ort": "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221",
+    "decoder_model_merged.ort": "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0",
+    "tokenizer.bin": "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
+}
+"""The files of moonshine-voice 0.1.0, checked whenever they are prepared."""
 FRAME_S = 384 / 16_000
 """One encoder state covers 24 ms (strides 64, 3 and 2)."""
 LAYERS, HEADS, HEAD_DIM = 6, 8, 36
@@ -44,7 +49,7 @@ def published_folder() -> Path:
     """Where the wheel keeps tiny-en. Raises ModelError."""
     spec = importlib.util.find_spec("moonshine_voice")
     folder = Path(spec.origin or "").parent / "assets" / "tiny-en" if spec else Path()
-    if spec is None or not all((folder / name).is_file() for name in PUBLISHED_FILES):
+    if spec is None or not all((folder / name).is_file() for name in PUBLISHED_SHA256):
         raise ModelError(
             "the speech model tiny-en is not installed",
             where="moonshine-voice",
@@ -68,7 +73,7 @@ def prepare_model(cache: Path, precision: str = "int8") -> ModelFiles:
     """The prepared files, built into `cache` if they are not there (about 5 s). Raises ModelError, StorageError."""
     source = published_folder()
     identity = hashlib.sha256(f"{FORMAT}:{precision}".encode())
-    for name in PUBLISHED_FILES:
+    for name in PUBLISHED_SHA256:
         stat = (source / name).stat()
         identity.update(f"{name}:{stat.st_size}:{stat.st_mtime_ns}".encode())
     folder = cache / f"moonshine-tiny-en-{precision}-{identity.hexdigest()[:16]}"
@@ -84,8 +89,25 @@ def prepare_model(cache: Path, precision: str = "int8") -> ModelFiles:
     return files
 
 
+def discard_model(files: ModelFiles) -> None:
+    """Remove the prepared files, so that they are built anew."""
+    shutil.rmtree(files.encoder.parent, ignore_errors=True)
+
+
+def _check(source: Path) -> None:
+    """Raise ModelError if a published file is not the one that this engine was made for."""
+    for name, expected in PUBLISHED_SHA256.items():
+        if hashlib.sha256((source / name).read_bytes()).hexdigest() != expected:
+            raise ModelError(
+                "the speech model is corrupt (its SHA-256 is another one)",
+                where=str(source / name),
+                remedy="reinstall it: pip install --force-reinstall --no-deps moonshine-voice==0.1.0",
+            )
+
+
 def _build(source: Path, folder: Path, precision: str) -> None:
     """Convert into a temporary sibling and rename, so that a broken-off build leaves nothing half done."""
+    _check(source)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".moonshine-", dir=folder.parent))
@@ -192,7 +214,7 @@ class Model:
             raise ModelError(
                 f"the prepared speech model does not load ({error})",
                 where=str(files.encoder.parent),
-                remedy="run: assistant models verify --repair",
+                remedy=f"delete {files.encoder.parent}; it is built again",
             ) from error
         self.id = files.id
         self.projection: NDArray[np.int8] = np.load(files.projection, mmap_mode="r")
