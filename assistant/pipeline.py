@@ -162,6 +162,7 @@ class Conversation:
         self._number = 0
         self._cuts: dict[int, int] = {}
         self._was_deaf = False
+        self._under_way = False
         self._buttons: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
     def press(self) -> None:
@@ -171,6 +172,10 @@ class Conversation:
     def release(self) -> None:
         """The button goes up: the utterance ends (from any thread)."""
         self._buttons.put(False)
+
+    def hearing(self) -> bool:
+        """True while an utterance is under way or being decoded."""
+        return self._under_way or self._worker.busy
 
     def decisions(self) -> Iterator[Decision]:
         """All decisions until the source ends; then what was still under way."""
@@ -203,6 +208,7 @@ class Conversation:
 
     def _take(self, events: tuple[ListenEvent, ...]) -> Iterator[Decision]:
         for event in events:
+            self._under_way = isinstance(event, Began | Paused | Resumed)
             if isinstance(event, Began):
                 self._session = self._understander.recognizer.open(self._prepared())
             elif isinstance(event, Paused):

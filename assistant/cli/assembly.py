@@ -15,6 +15,7 @@ from assistant.clock import Clock, SystemClock
 from assistant.errors import AssistantError, PluginError
 
 if TYPE_CHECKING:
+    from assistant.audio.frontend import FrontEnd
     from assistant.config import Config
     from assistant.grammar.tree import Context
     from assistant.listen.segment import Segmenter
@@ -113,6 +114,18 @@ def build_understander(config: Config, clock: Clock | None = None, *, background
     context = open_context(config)
     recognizer = open_recognizer(config, context.settings.language, background=background)
     return Understander(recognizer, prepare_context(recognizer, context), built_in(clock), clock)
+
+
+def build_front_end(config: Config, channels: int) -> FrontEnd:
+    """What makes one channel of a source's `channels`, as configured. Raises ConfigError."""
+    from assistant.audio.array import KNOWN_ARRAYS, Array
+    from assistant.audio.frontend import front_end
+
+    audio = config.audio
+    array = KNOWN_ARRAYS[audio.array] if isinstance(audio.array, str) else None
+    if isinstance(audio.array, tuple):
+        array = Array.of(audio.array)
+    return front_end(audio.frontend, channels, array=array, azimuth_deg=audio.azimuth_deg)
 
 
 def build_segmenter(config: Config) -> Segmenter:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import build_segmenter, build_speech, build_understander
-from assistant.cli.output import print_json_line, progress, styled
+from assistant.cli.output import print_json_line, styled
 from assistant.cli.spoken import spoken, write_wav
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def demo_source(config: Config, out: Path, *, as_json: bool) -> int:
     out.mkdir(parents=True, exist_ok=True)
     if not as_json:
         _introduce(understander.context.name, speech.voice.name, out)
-    with tempfile.TemporaryDirectory(prefix="assistant-demo-") as folder, progress("demo", len(lines)) as advance:
+    with tempfile.TemporaryDirectory(prefix="assistant-demo-") as folder:
         for number, line in enumerate(lines, 1):
             path = Path(folder) / f"command-{number:02d}.wav"
             write_wav(path, spoken(speech, line.text, line.snr_db))
@@ -92,7 +92,6 @@ def demo_source(config: Config, out: Path, *, as_json: bool) -> int:
                         for chunk in speech.stream(decision.reply.text):
                             sink.play(chunk, speech.sample_rate)
                         sink.close()
-            advance(1)
     if not as_json:
         print(f"\nThe replies are in {out}/reply-*.wav. Type to it with {styled('assistant repl', 'bold')}.")
     return 0

@@ -15,10 +15,10 @@ from assistant.cli.assembly import (
     ContextWatch,
     add_engine_options,
     build_segmenter,
-    build_speech,
     build_understander,
     engine_flags,
 )
+from assistant.cli.mouth import Mouth
 from assistant.cli.output import add_json_option, print_json_line, styled
 from assistant.errors import DeviceError
 
@@ -128,6 +128,8 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, *, live:
     conversation = Conversation(
         source, front_end(config.audio.frontend, source.channels), segmenter, understander, worker, mouth.speaking
     )
+    if live:
+        mouth.listen_to(conversation.hearing)
     if live and config.listen.mode == "push_to_talk":
         PushToTalk(conversation).start()
     if not args.json:
@@ -208,12 +210,14 @@ class Printer:
         row = row_of(decision.path, u)
         if self._json:
             felt = None if decision.felt_ms is None else round(decision.felt_ms, 1)
-            print_json_line(row | {"reply": decision.reply.text, "felt_ms": felt})
+            more = {"provisional": decision.provisional, "revises": decision.revises}
+            print_json_line(row | {"reply": decision.reply.text, "felt_ms": felt} | more)
             return
         style = {"accept": "green", "ask": "yellow", "refuse": "red"}[u.outcome.value]
         times = "  ".join(f"{name} {value:.0f} ms" for name, value in u.timings_ms.items())
         slots = "  ".join(f"{name}={value}" for name, value in u.slots.items())
-        print(f"{styled(u.outcome.value, style + ' bold')} “{u.text}”")
+        goes_on = styled("… and on: ", "dim") if decision.revises else ""
+        print(f"{goes_on}{styled(u.outcome.value, style + ' bold')} “{u.text}”")
         if u.outcome.value != "refuse":
             print(f"    {styled(u.intent, 'bold')}  {slots}  confidence {u.confidence:.0%}")
         print(styled(f"    {times}", "dim"))
@@ -222,71 +226,3 @@ class Printer:
         if decision.reply.text:
             print(f"    {styled('reply', 'cyan')} {decision.reply.text}")
         sys.stdout.flush()
-
-
-class Mouth:
-    """Speaks replies: to the loudspeaker, or as WAV files into a folder. Loads its voice with the first reply."""
-
-    def __init__(self, config: Config, language: str) -> None:
-        from assistant.folders import folders, usable_cache
-
-        self._config = config
-        self._phrases = usable_cache(folders(config.paths).cache) / "phrases"
-        self._language = language
-        self._speech: Any = None
-        self._sink: Any = None
-        self._count = 0
-
-    def speaking(self) -> bool:
-        """True while a reply is being heard."""
-        return self._sink is not None and bool(self._sink.playing)
-
-    def render_ahead(self, phrases: tuple[str, ...]) -> None:
-        """Have the replies that never change ready; when all are kept already the voice is not loaded."""
-        if self._config.speak.voice != "none":
-            self._voice().render_ahead(phrases)
-
-    def _voice(self) -> Any:
-        if self._speech is None:
-            self._speech = build_speech(self._config, self._phrases, self._language)
-        return self._speech
-
-    def say(self, decision: Decision) -> None:
-        """Speak the reply, sentence by sentence."""
-        text = decision.reply.text
-        if not text or self._config.speak.voice == "none":
-            return
-        self._voice()
-        folder = self._config.speak.output
-        if folder is not None:
-            self._write(text, Path(folder))
-            return
-        try:
-            for chunk in self._speech.stream(text):
-                self._loudspeaker().play(chunk, self._speech.sample_rate)
-        except DeviceError as error:
-            print(f"assistant: {error}", file=sys.stderr)
-
-    def close(self) -> None:
-        """Let the last reply end, at most two seconds."""
-        if self._sink is not None:
-            self._sink.wait(2.0)
-            self._sink.close()
-
-    def _write(self, text: str, folder: Path) -> None:
-        from assistant.audio.playback import WavSink
-
-        folder.mkdir(parents=True, exist_ok=True)
-        self._count += 1
-        sink = WavSink(folder / f"reply-{self._count:02d}.wav", self._speech.sample_rate)
-        for chunk in self._speech.stream(text):
-            sink.play(chunk, self._speech.sample_rate)
-        sink.close()
-
-    def _loudspeaker(self) -> Any:
-        from assistant.audio.playback import Loudspeaker
-
-        if self._sink is None:
-            output = self._config.audio.output
-            self._sink = Loudspeaker(None if output == "default" else output)
-        return self._sink
