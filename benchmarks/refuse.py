@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from assistant.grammar.match import matcher_of
-from assistant.grammar.sample import sample
 from assistant.grammar.tree import Context
 from assistant.types import Transcript
 from assistant.understand.calibration import Calibration, as_accept, expected_calibration_error
@@ -34,6 +32,7 @@ from benchmarks.recordings import (
     spread,
 )
 from benchmarks.scoring import auc, mark, same_value, share, shares_by_bin
+from benchmarks.sentences import belongs, known_sentences
 from benchmarks.store import transcript_of
 from benchmarks.systems import Answer, Ours, decided
 
@@ -47,9 +46,6 @@ TEXT_SET = "hwu64"
 SPOKEN_SENTENCES = 300
 COMMANDS = 150
 COMMAND_VOICES = ("hibari", "espeak")
-NEAR_EDITS = 3.0
-"""A foreign sentence within so many slips of the context is none: "turn the lights off please" belongs to a home."""
-
 Advance = Callable[[float], None]
 
 
@@ -116,8 +112,8 @@ def gather(listening: Listening, barista: Ours, home: Ours, folder: Path, limit:
 
 
 def commands(context: Context, folder: Path, limit: int | None, room: Room) -> Iterator[tuple[Order, Clip, str]]:
-    """Sentences of `context`, spoken by voices, in noise: label, clip, group."""
-    sentences = sample(context, limit or COMMANDS, seed=11)
+    """Sentences of `context` without free names, spoken by voices, in noise: label, clip, group."""
+    sentences = known_sentences(context, limit or COMMANDS, seed=11)
     for voice in COMMAND_VOICES:
         speaker = Speaker(voice, folder)
         for condition in COMMAND_CONDITIONS:
@@ -135,11 +131,6 @@ def foreign(folder: Path, limit: int | None, room: Room) -> Iterator[tuple[str, 
     speaker = Speaker("hibari", folder)
     for text in spread(read_sentences(TEXT_SET), min(limit or SPOKEN_SENTENCES, SPOKEN_SENTENCES)):
         yield TEXT_SET, speaker.clip(text, CLEAN, room), text
-
-
-def belongs(text: str, context: Context) -> bool:
-    """Whether a sentence could rightly be understood in `context`."""
-    return bool(text) and bool(matcher_of(context).match_within(text, NEAR_EDITS))
 
 
 def measure(cases: Cases, contexts: Mapping[str, Context]) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import engine_flags, open_recognizer, prepare_context
@@ -16,11 +19,14 @@ from assistant.errors import UsageError
 from benchmarks import document, tables
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from assistant.config import Config
 
 QUICK_CONDITIONS = ("clean", "kitchen 6 dB")
+LATENCY_CLIPS = 100
+FELT_CLIPS = 40
+MEMORY_COMMANDS = 12
+STARTS = 5
+FIRST_RUN = "first run, compiling meanwhile"
 
 
 def understand(args: argparse.Namespace) -> int:
@@ -77,6 +83,132 @@ def refuse(args: argparse.Namespace) -> int:
     return _finish(args, doc, tables.refusal, plots.reliability)
 
 
+def latency(args: argparse.Namespace) -> int:
+    """`assistant bench latency`, with `--felt` also what a person feels."""
+    from assistant.grammar.load import load_context
+    from assistant.listen.vad import open_vad
+    from benchmarks import latency as bench
+    from benchmarks import plots
+    from benchmarks.clips import Speaker
+    from benchmarks.conditions import Room
+
+    config = _config(args)
+    contexts = {name: load_context(name) for name in ("barista", "home")}
+    widths = _beams(args)
+    recognizers = {width: open_recognizer(_config(args, {"recognize.beam": width})) for width in widths}
+    limit, vad, room = args.limit or LATENCY_CLIPS, open_vad(config.listen.vad), Room()
+    speakers = [Speaker(voice, args.out / "voices") for voice in bench.VOICES]
+    parts = []
+    for condition in bench.CONDITIONS:
+        orders = bench.cut(bench.order_clips(condition, limit, room), vad)
+        commands = bench.cut(bench.command_clips(contexts["home"], condition, limit, room, speakers), vad)
+        parts += [
+            bench.Part(f"orders, {condition}", "barista", orders),
+            bench.Part(f"home commands, {condition}", "home", commands),
+        ]
+    with progress("deciding", sum(len(part.utterances) for part in parts)) as advance:
+        results = bench.measure(parts, recognizers, contexts, advance)
+    if args.felt:
+        results["felt"] = _felt(args, config, min(args.limit or FELT_CLIPS, FELT_CLIPS))
+    doc = document.document("latency", _command(args), results, _limited(args))
+    return _finish(args, doc, tables.latency, plots.latency)
+
+
+def _felt(args: argparse.Namespace, config: Config, limit: int) -> list[dict[str, Any]]:
+    """Orders and commands played in real time."""
+    from assistant.act.skills import built_in
+    from assistant.cli.assembly import build_segmenter
+    from assistant.clock import SystemClock
+    from assistant.grammar.load import load_context
+    from assistant.pipeline import Understander
+    from benchmarks import felt
+    from benchmarks import latency as bench
+    from benchmarks.clips import Speaker
+    from benchmarks.conditions import Room
+
+    room, clock, recognizer = Room(), SystemClock(), open_recognizer(config)
+    speakers = [Speaker(voice, args.out / "voices") for voice in bench.VOICES]
+    home = load_context("home")
+    sets = (
+        ("orders", load_context("barista"), bench.order_clips("clean", limit, room)),
+        ("home commands", home, bench.command_clips(home, "clean", limit, room, speakers)),
+    )
+    rows = []
+    for name, context, clips in sets:
+        understander = Understander(recognizer, prepare_context(recognizer, context), built_in(clock), clock)
+        with progress(f"playing {name} in real time", len(clips)) as advance:
+            rows.append(felt.measure(name, clips, understander, build_segmenter(config), advance))
+    return rows
+
+
+def memory(args: argparse.Namespace) -> int:
+    """`assistant bench memory`."""
+    from assistant.grammar.load import load_context
+    from benchmarks import latency, processes
+    from benchmarks.clips import Speaker
+    from benchmarks.conditions import Room
+    from benchmarks.felt import in_a_quiet_room
+    from benchmarks.make_home import make_home
+
+    areas = max(args.devices // 10, 5)
+    folder = make_home(args.devices, areas, args.out / f"home-{args.devices}")
+    speakers = [Speaker("hibari", args.out / "voices")]
+    clips = latency.command_clips(load_context(folder), "clean", args.limit or MEMORY_COMMANDS, Room(), speakers)
+    sounds = [in_a_quiet_room(clip.load()) for clip in clips]
+    context = ["--context", str(folder)]
+    with_voice = [*context, "--set", "speak.voice=hibari", "--out", str(args.out / "replies")]
+    rows = []
+    with fresh_cache(args.out) as cache, progress("listening", 3) as advance:
+        for name, options in (
+            (FIRST_RUN, [*context, "--quiet"]),
+            ("without a voice", [*context, "--quiet"]),
+            ("with its voice loaded", with_voice),
+        ):
+            rows.append(processes.memory(name, options, sounds, cache))
+            advance(1)
+    results = {"devices": args.devices, "areas": areas, "processes": rows}
+    return _finish(args, document.document("memory", _command(args), results, _limited(args)), tables.memory)
+
+
+def start(args: argparse.Namespace) -> int:
+    """`assistant bench start`."""
+    from benchmarks import processes
+
+    times = args.limit or STARTS
+    options = ["--quiet", "--context", args.context or "home"]
+    with fresh_cache(args.out) as cache, progress("starting", 4) as advance:
+        first = processes.starts(options, cache, 1)
+        advance(1)
+        processes.run_times(["context", "compile", args.context or "home"], 1)
+        again = processes.starts(options, cache, times + 1)[1:]
+        advance(1)
+        helped = processes.run_times(["--help"], times + 1)[1:]
+        advance(1)
+        version = processes.run_times(["version"], times + 1)[1:]
+    results = {
+        "first": processes.seconds(first),
+        "again": processes.seconds(again),
+        "help": processes.seconds(helped),
+        "version": processes.seconds(version),
+    }
+    return _finish(args, document.document("start", _command(args), results, _limited(args)), tables.start)
+
+
+@contextmanager
+def fresh_cache(out: Path) -> Iterator[Path]:
+    """An empty cache folder, as on a new machine; removed afterwards."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".cache-") as folder:
+        yield Path(folder)
+
+
+def _beams(args: argparse.Namespace) -> list[int]:
+    try:
+        return [int(width) for width in args.beams.split(",")]
+    except ValueError as error:
+        raise UsageError("beam widths are numbers", where="--beams", remedy="for example 4,8,16") from error
+
+
 def _conditions(args: argparse.Namespace) -> list[str]:
     """The names of the conditions to listen under. Raises UsageError for an unknown one."""
     from benchmarks.conditions import BY_NAME
@@ -100,8 +232,8 @@ def _peers(text: str) -> tuple[str, ...]:
     return names
 
 
-def _config(args: argparse.Namespace) -> Config:
-    return load_settings(args, engine_flags(args)).config
+def _config(args: argparse.Namespace, more: Mapping[str, Any] | None = None) -> Config:
+    return load_settings(args, engine_flags(args) | dict(more or {})).config
 
 
 def _engine_key(config: Config) -> str:
@@ -117,8 +249,6 @@ def _limited(args: argparse.Namespace, *more: str) -> str:
 
 def _command(args: argparse.Namespace) -> str:
     """The command line again, as it can be repeated."""
-    from pathlib import Path
-
     words = sys.argv[1:] if "bench" in sys.argv else ["bench", args.benchmark]
     return " ".join(["assistant", *(Path(w).name if w.startswith("/") else w for w in words)])
 

@@ -92,6 +92,57 @@ def _print_foreign(results: Mapping[str, Any]) -> None:
     print(table(head, rows, right=head[2:]))
 
 
+def latency(doc: Mapping[str, Any]) -> None:
+    """Milliseconds of each stage, median and 95th percentile."""
+    results = doc["results"]
+    stages = ("encode", "search", "meanings", "decide")
+    head = ("set", "beam", "n", *(f"{stage} ms" for stage in stages), "total ms", "CPU ms")
+    rows = [
+        (
+            row["set"], row["beam"], row["total_ms"]["n"],
+            *(_spread(row["stages_ms"][stage]) for stage in stages), _spread(row["total_ms"]), _spread(row["cpu_ms"]),
+        )
+        for row in results["decision"]
+    ]  # fmt: skip
+    print(styled("\nend of speech to decision: median / 95th percentile", "bold"))
+    print(table(head, rows, right=head[1:]))
+    for row in results.get("felt", ()):
+        f = row["felt_ms"]
+        felt = f"{f['p50']:.0f} ms, 95th percentile {f['p95']:.0f} ms (n {f['n']})"
+        print(f"\n{row['set']}, played in real time: felt {felt}")
+        ends = ", ".join(f"{count} by {reason}" for reason, count in row["ends"].items())
+        print(f"  ended {ends}; not heard {row['not_heard']}, heard in two parts {row['split']}")
+
+
+def memory(doc: Mapping[str, Any]) -> None:
+    """Resident memory of each process."""
+    results = doc["results"]
+    print(styled(f"\na listening process, {results['devices']} devices in {results['areas']} areas", "bold"))
+    head = ("", "listening MB", "steady MB", "peak MB", "decisions")
+    rows = [
+        (p["process"], p["listening_mb"], p["steady_mb"], p["peak_mb"], f"{p['decisions']} of {p['commands']}")
+        for p in results["processes"]
+    ]
+    print(table(head, rows, right=head[1:]))
+
+
+def start(doc: Mapping[str, Any]) -> None:
+    """Seconds from the start of the program."""
+    names = {
+        "first": "to listening, first time (model and context are prepared)",
+        "again": "to listening",
+        "help": "assistant --help",
+        "version": "assistant version",
+    }
+    head = ("", "median s", "least", "greatest", "n")
+    rows = [(names[k], f"{r['median_s']:.2f}", r["min_s"], r["max_s"], r["n"]) for k, r in doc["results"].items()]
+    print(table(head, rows, right=head[1:]))
+
+
+def _spread(found: Mapping[str, float]) -> str:
+    return f"{found['p50']:.0f} / {found['p95']:.0f}"
+
+
 def _of(found: Mapping[str, Any]) -> str:
     return f"{found['count']}/{found['n']}"
 
