@@ -87,6 +87,8 @@ class Mouth:
         if self._sink is not None:
             self._sink.wait(patience_s)
             self._sink.close()
+        if self._speech is not None:
+            self._speech.close()
 
     def _run(self) -> None:
         while (decision := self._replies.get()) is not None:

@@ -52,6 +52,8 @@ class Speech:
         self._level_dbfs = level_dbfs
         self._cache = PhraseCache(folder, voice=f"{voice.name} at {level_dbfs:g} dBFS", sample_rate=voice.sample_rate)
         self._turn = threading.Lock()
+        self._closing = threading.Event()
+        self._threads: list[threading.Thread] = []
 
     @property
     def voice(self) -> Voice:
@@ -94,8 +96,16 @@ class Speech:
         wanted = tuple(phrases)
         return self._in_background(lambda: self._keep_ahead(wanted), "voice-ahead")
 
+    def close(self) -> None:
+        """End what is rendered in the background: after the sentence it is in, or once the voice is loaded."""
+        self._closing.set()
+        for thread in self._threads:
+            thread.join()
+
     def _keep_ahead(self, phrases: tuple[str, ...]) -> None:
         for phrase in phrases:
+            if self._closing.is_set():
+                return
             for sentence in sentences(speakable(phrase)):
                 if self._cache.get(sentence) is None:
                     samples = self._render(sentence)
@@ -117,6 +127,7 @@ class Speech:
                 log.warning("%s", error)
 
         thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
         thread.start()
         return thread
 
