@@ -21,7 +21,7 @@ from assistant.recognize.moonshine.grammar import MoonshineGrammar, Progress, ca
 from assistant.recognize.moonshine.model import Encoded, Model, discard_model, prepare_model
 from assistant.recognize.moonshine.rerank import RerankOptions, rerank
 from assistant.recognize.moonshine.table import encode_silence
-from assistant.types import SAMPLE_RATE_HZ, AudioFrame, Hypothesis, Transcript, Utterance
+from assistant.types import SAMPLE_RATE_HZ, AudioFrame, Hypothesis, Transcript, Utterance, frozen_array
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class MoonshineSession:
             text=hypotheses[0].text if hypotheses else "",
             engine=engine.name,
             variant=engine.variant,
-            states=sound.states,
+            states=frozen_array(sound.states),
             decoded_start_s=start_s,
             timings_ms={
                 "encode": 1000 * (encoded - began),

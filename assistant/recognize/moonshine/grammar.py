@@ -63,7 +63,7 @@ def compile_grammar(
 def load_grammar(file: Path, model: Model) -> Compiled | None:
     """Read a compiled grammar; None when there is none or it is damaged."""
     try:
-        with np.load(file) as data:
+        with file.open("rb") as stream, np.load(stream) as data:
             a = {name: data[name] for name in data.files}
         acceptor = Acceptor(*(a[n] for n in ("offsets", "tokens", "to", "weights", "final", "wildcard", "terminal")))
         table = Table(a["ilm"], a["ilm_end"], a["ilm_free"])
@@ -94,7 +94,10 @@ def save_grammar(compiled: Compiled, file: Path) -> None:
                 ilm_end=table.ends,
                 ilm_free=table.free,
             )
-        Path(staging.name).replace(file)
+        try:
+            Path(staging.name).replace(file)
+        finally:
+            Path(staging.name).unlink(missing_ok=True)
     except OSError as error:
         log.warning("the compiled context cannot be kept (%s)", error)
 
