@@ -21,6 +21,7 @@ from assistant.errors import ConfigError
 
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
 Threads = Annotated[int, Meta(ge=1, le=64)]
+PlaceM = tuple[float, float, float]
 
 
 class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,6 +38,17 @@ class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Literal["pick", "mean", "delay_and_sum"],
         Meta(description="how channels become one: the first, their mean, or aligned and then their mean"),
     ] = "mean"
+    array: Annotated[
+        Literal["respeaker_4_mic", "ps_eye"] | tuple[PlaceM, ...] | None,
+        Meta(
+            description="for delay_and_sum, where the microphones are: a known array, or x (right), y (ahead) and "
+            "z (up) of each in metres"
+        ),
+    ] = None
+    azimuth_deg: Annotated[
+        float,
+        Meta(ge=-360, le=360, description="where delay_and_sum listens, degrees: 0 is right, 90 is ahead, 180 is left"),
+    ] = 90.0
     output: Annotated[str, Meta(description="loudspeaker, by name or part of one")] = "default"
 
 
@@ -204,6 +216,14 @@ def contradictions(config: Config, origins: Mapping[str, str]) -> list[ConfigErr
         "listen.endpoint_ms",
     )
     errors = []
+    if config.audio.frontend == "delay_and_sum" and config.audio.array is None:
+        errors.append(
+            ConfigError(
+                "audio.frontend is delay_and_sum, but audio.array is null",
+                where=origins.get("audio.frontend", "default"),
+                remedy="set audio.array to where the microphones are, or audio.frontend to mean",
+            )
+        )
     for shorter, longer in itertools.pairwise(ordered):
         low, high = value_of(config, shorter), value_of(config, longer)
         if low > high:
@@ -234,6 +254,11 @@ def _in_words(hint: Any) -> str:
         return _in_words(inner) + "".join(_bounds(meta) for meta in metas if isinstance(meta, Meta))
     if get_origin(hint) is Literal:
         return " | ".join(map(str, get_args(hint)))
+    if get_origin(hint) is tuple:
+        first, *rest = get_args(hint)
+        if rest == [...]:
+            return f"a list of {_in_words(first)}"
+        return f"[{', '.join(map(_in_words, get_args(hint)))}]"
     if get_args(hint):
         return " or ".join(_in_words(part) for part in get_args(hint))
     return {int: "an integer", float: "a number", str: "text", bool: "true or false", type(None): "null"}[hint]

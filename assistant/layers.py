@@ -204,7 +204,18 @@ def _value(setting: _Setting) -> Any:
     key = KEYS[setting.name]
     if setting.text and setting.value == "null" and key.default is None:
         return None
-    return checked(key, setting.value, setting.where, strict=not setting.text)
+    value = setting.value
+    if setting.text and value.startswith("["):
+        value = _listed(value)
+    return checked(key, value, setting.where, strict=not setting.text)
+
+
+def _listed(text: str) -> Any:
+    """A list as it would stand in a file; text that only begins like one stays text."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 def _yaml_scalar(value: Any) -> str:

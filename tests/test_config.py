@@ -205,3 +205,29 @@ def test_every_key_says_what_it_means_and_what_it_may_hold(name: str) -> None:
 
 def test_every_section_says_what_it_is_about() -> None:
     assert all((section.__doc__ or "").endswith(".") for section in SECTIONS.values())
+
+
+def test_microphones_are_placed_by_name_or_one_by_one(machine: Machine) -> None:
+    machine.write(machine.user, "audio: {array: [[0, 0, 0], [0.1, 0, 0]]}\n")
+    assert machine.load().config.audio.array == ((0.0, 0.0, 0.0), (0.1, 0.0, 0.0))
+    assert machine.load("audio.array=[[0, 0.05, 0]]").config.audio.array == ((0.0, 0.05, 0.0),)
+    assert machine.load("audio.array=ps_eye").config.audio.array == "ps_eye"
+    assert KEYS["audio.array"].allowed == (
+        "respeaker_4_mic | ps_eye or a list of [a number, a number, a number] or null"
+    )
+
+
+@pytest.mark.parametrize("array", ["kinect", "[[1, 2]]", "[1, 2, 3]", "[[0, 0, x]]", "[["])
+def test_microphones_in_no_place_are_refused(machine: Machine, array: str) -> None:
+    (fault,) = machine.faults(f"audio.array={array}")
+    assert "it must be respeaker_4_mic | ps_eye or a list of" in fault
+
+
+def test_delay_and_sum_needs_to_know_where_the_microphones_are(machine: Machine) -> None:
+    path = machine.write(machine.user, "audio:\n  frontend: delay_and_sum\n")
+    (fault,) = machine.faults()
+    assert fault == (
+        f"{path}:2: audio.frontend is delay_and_sum, but audio.array is null; "
+        "set audio.array to where the microphones are, or audio.frontend to mean"
+    )
+    assert machine.load("audio.array=ps_eye").config.audio.azimuth_deg == 90.0

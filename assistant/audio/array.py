@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class Array:
         if places.ndim != 2 or places.shape[1] not in (2, 3) or len(places) < 1 or not np.isfinite(places).all():
             raise ConfigError(
                 "the array's geometry is not a list of places",
-                where="audio.geometry",
+                where="audio.array",
                 remedy="give x, y and perhaps z in metres for each microphone",
             )
         if places.shape[1] == 2:
@@ -43,6 +44,16 @@ class Array:
     def channels(self) -> int:
         """Number of microphones."""
         return len(self.positions_m)
+
+
+# As the configuration files of ODAS place them (Grondin et al., "ODAS: Open embeddeD Audition System", 2022), turned so
+# that the PS Eye looks ahead (+y).
+KNOWN_ARRAYS: Mapping[str, Array] = MappingProxyType(
+    {
+        "respeaker_4_mic": Array.of([(-0.0405, 0.0), (0.0, 0.0405), (0.0405, 0.0), (0.0, -0.0405)]),
+        "ps_eye": Array.of([(0.030, 0.0), (-0.010, 0.0), (0.010, 0.0), (-0.030, 0.0)]),
+    }
+)
 
 
 def towards(azimuth_deg: float, elevation_deg: float = 0.0) -> NDArray[np.float64]:

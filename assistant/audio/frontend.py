@@ -145,7 +145,7 @@ def front_end(
             raise ConfigError(
                 f"delay_and_sum needs the place of each of the {channels} microphones",
                 where="audio.frontend",
-                remedy="give the array's geometry, or choose mean",
+                remedy="set audio.array to a place for each, or choose mean",
             )
         return DelayAndSum(array, azimuth_deg)
     raise ConfigError(

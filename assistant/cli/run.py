@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from assistant.cli.assembly import (
     ContextWatch,
     add_engine_options,
+    build_front_end,
     build_segmenter,
     build_understander,
     engine_flags,
@@ -114,7 +115,6 @@ def _open_source(config: Config, args: argparse.Namespace) -> tuple[Source, bool
 
 
 def _converse(config: Config, args: argparse.Namespace, source: Source, *, live: bool, once: bool) -> int:
-    from assistant.audio.frontend import front_end
     from assistant.pipeline import Conversation
     from assistant.work import InlineWorker, ThreadWorker
 
@@ -126,7 +126,7 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, *, live:
     worker = ThreadWorker() if live else InlineWorker()
     segmenter = build_segmenter(config)
     conversation = Conversation(
-        source, front_end(config.audio.frontend, source.channels), segmenter, understander, worker, mouth.speaking
+        source, build_front_end(config, source.channels), segmenter, understander, worker, mouth.speaking
     )
     if live:
         mouth.listen_to(conversation.hearing)
