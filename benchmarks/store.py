@@ -6,6 +6,7 @@ the code of the recogniser included, so nothing stale is ever read.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ _CODE = (
     "listen/clip.py",
     "listen/activity.py",
     "listen/vad.py",
-    *(f"grammar/{name}.py" for name in ("acceptor", "meaning", "network", "spelling", "tokens", "resolve")),
+    *(f"grammar/{name}.py" for name in ("acceptor", "meaning", "network", "spelling", "tokens")),
 )
 _MIXING = ("mixing.py", "conditions.py", "clips.py")
 
@@ -69,14 +70,30 @@ class Shelf:
 
 
 def code_key(*more: Path) -> str:
-    """Hash of the code that hears (recogniser, acceptor, voice activity, mixing) and of the files `more`."""
+    """Hash of the code that hears (recogniser, acceptor, voice activity, mixing) and of the files `more`.
+
+    Comments, docstrings and layout do not count.
+    """
     files: list[Path] = [Path(__file__).parent / name for name in _MIXING]
     for pattern in _CODE:
         files += sorted(_PACKAGE.glob(pattern))
     digest = hashlib.sha256()
     for file in [*files, *more]:
-        digest.update(file.read_bytes())
+        digest.update(_without_comments(file.read_text(encoding="utf-8")).encode())
     return f"{digest.hexdigest()} onnxruntime {version('onnxruntime')} numpy {version('numpy')}"
+
+
+def _without_comments(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [item for item in body if not _is_text(item)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_text(item: ast.AST) -> bool:
+    return isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant) and isinstance(item.value.value, str)
 
 
 def transcript_row(transcript: Transcript) -> dict[str, Any]:
