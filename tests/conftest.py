@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,13 +14,13 @@ import soxr
 from hypothesis import settings
 from numpy.typing import NDArray
 
-from assistant.recognize.moonshine.engine import Moonshine, MoonshineOptions
-from assistant.recognize.moonshine.model import published_folder
-from assistant.recognize.moonshine.tokenizer import Tokenizer
-from assistant.speak.voice import choose_voice
 from assistant.testing import HeldClock, find_recordings
 from assistant.testing.recordings import DEFAULT, VARIABLE
 from assistant.types import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from assistant.recognize.moonshine.engine import Moonshine
+    from assistant.recognize.moonshine.tokenizer import Tokenizer
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -62,6 +63,9 @@ def clock() -> HeldClock:
 @pytest.fixture(scope="session")
 def tokenizer() -> Tokenizer:
     """Moonshine's tokenizer, as the wheel brings it."""
+    from assistant.recognize.moonshine.model import published_folder
+    from assistant.recognize.moonshine.tokenizer import Tokenizer
+
     return Tokenizer.load(published_folder() / "tokenizer.bin")
 
 
@@ -74,12 +78,16 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def moonshine(cache: Path) -> Moonshine:
     """The default engine, its model prepared once for all tests."""
+    from assistant.recognize.moonshine.engine import Moonshine, MoonshineOptions
+
     return Moonshine(MoonshineOptions(cache))
 
 
 @pytest.fixture(scope="session")
 def spoken() -> Callable[[str], NDArray[np.int16]]:
     """`spoken(text)` is a synthetic voice, int16 at 16 kHz, with half a second of silence before and 1.2 s behind."""
+    from assistant.speak.voice import choose_voice
+
     voice = choose_voice("hibari")
 
     @functools.cache
