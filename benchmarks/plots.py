@@ -10,6 +10,9 @@ from typing import Any
 from assistant.errors import PluginError, UsageError
 
 
+OURS = "black"
+
+
 def save(draw: Any, doc: Mapping[str, Any], path: Path) -> None:
     """Draw `doc` with `draw(axes, results)` into `path` (.png or .svg). Raises PluginError without matplotlib."""
     if path.suffix not in (".png", ".svg"):
@@ -26,7 +29,7 @@ def save(draw: Any, doc: Mapping[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     draw(axes, doc["results"])
     limited = f"; only a part: {doc['limited']}" if doc["limited"] else ""
-    figure.text(0.995, 0.002, f"{doc['command']}, {doc['date']}{limited}", ha="right", va="bottom", fontsize=6)
+    axes.set_title(f"{doc['command']}, {doc['date']}{limited}", loc="right", fontsize=7)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     plt.close(figure)
@@ -44,11 +47,12 @@ def understanding(axes: Any, results: Mapping[str, Any]) -> None:
             rows = [summary[c][field] for _, c in points]
             y = [100 * row["rate"] for row in rows]
             label = f"{name}, strict" if field == "strict" else name
-            (line,) = axes.plot(x, y, style, label=label, linewidth=1 if index else 2)
+            colour = OURS if index == 0 else None
+            axes.plot(x, y, style, label=label, linewidth=1 if index else 2, color=colour)
             if index == 0:
                 low = [100 * row["interval"][0] for row in rows]
                 high = [100 * row["interval"][1] for row in rows]
-                axes.fill_between(x, low, high, alpha=0.15, color=line.get_color())
+                axes.fill_between(x, low, high, alpha=0.15, color=OURS)
     axes.set(xlabel="kitchen noise, signal-to-noise ratio (dB)", ylabel="orders right (%)", ylim=(None, 101))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7, loc="lower right")

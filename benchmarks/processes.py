@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LISTENING = "Listening"
 START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 10.0
 SAMPLE_EVERY_S = 0.1
 STEADY_SHARE = 0.3
 """The last part of the run, whose median counts as the steady state."""
@@ -57,7 +58,11 @@ class Assistant:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(STOP_TIMEOUT_S)
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
 
     def wait_until_listening(self) -> float:
         """Seconds from the start of the process until it says that it listens. Raises AssistantError."""

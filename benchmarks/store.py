@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,10 @@ import assistant
 from assistant.types import Hypothesis, Transcript, Word, frozen_array
 
 _PACKAGE = Path(assistant.__file__).parent
-_CODE = (
+_CUTTING = ("listen/clip.py", "listen/activity.py", "listen/vad.py")
+_HEARING = (
     "recognize/moonshine/*.py",
-    "listen/clip.py",
-    "listen/activity.py",
-    "listen/vad.py",
+    *_CUTTING,
     *(f"grammar/{name}.py" for name in ("acceptor", "meaning", "network", "spelling", "tokens")),
 )
 _MIXING = ("mixing.py", "conditions.py", "clips.py")
@@ -74,8 +73,17 @@ def code_key(*more: Path) -> str:
 
     Comments, docstrings and layout do not count.
     """
+    return _hash_of(_HEARING, more)
+
+
+def sound_key(*more: Path) -> str:
+    """The same of the code that mixes and cuts the sound, for recognisers that are not ours."""
+    return _hash_of(_CUTTING, more)
+
+
+def _hash_of(patterns: Sequence[str], more: Sequence[Path]) -> str:
     files: list[Path] = [Path(__file__).parent / name for name in _MIXING]
-    for pattern in _CODE:
+    for pattern in patterns:
         files += sorted(_PACKAGE.glob(pattern))
     digest = hashlib.sha256()
     for file in [*files, *more]:

@@ -128,7 +128,7 @@ class PocketSphinx:
             file.write(grammar)
             file.flush()
             self._decoder = pocketsphinx.Decoder(jsgf=file.name, loglevel="FATAL", maxhmmpf=SPHINX_STATES)
-        self.key = f"{store.code_key(_HERE / 'jsgf.py')} pocketsphinx {version('pocketsphinx')} {grammar}"
+        self.key = f"{store.sound_key(_HERE / 'jsgf.py')} pocketsphinx {version('pocketsphinx')} {grammar}"
 
     def hear(self, utterance: Utterance) -> dict[str, Any]:
         """The best sentence of the grammar, on the same stretch of sound that ours hears."""
