@@ -8,7 +8,8 @@ The exit codes are the program's:
     ├── ContextError      a context that does not load or compile      exit code 4
     ├── ConfigError       a configuration that does not validate       exit code 5
     ├── ModelError        a model that is missing, corrupt or wrong    exit code 6
-    ├── DeviceError       a sound device that is absent or busy        exit code 7
+    ├── DeviceError       a sound device that is absent or gone        exit code 7
+    │   └── DeviceInUse   one that another program holds
     ├── StorageError      a folder that cannot be read or written      exit code 8
     └── PluginError       a plug-in that does not load or misbehaves   exit code 9
 """
@@ -68,9 +69,13 @@ class ModelError(AssistantError):
 
 
 class DeviceError(AssistantError):
-    """A microphone or loudspeaker that is absent, busy or gone."""
+    """A microphone or loudspeaker that is absent or gone, or does not do what is asked."""
 
     exit_code = 7
+
+
+class DeviceInUse(DeviceError):
+    """A microphone or loudspeaker that another program holds."""
 
 
 class StorageError(AssistantError):

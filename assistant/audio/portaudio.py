@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from assistant.audio.devices import Device, Direction, find, stable_name
-from assistant.errors import DeviceError
+from assistant.errors import DeviceError, DeviceInUse
 
 IN_USE = -9985  # paDeviceUnavailable
 BAD_CHANNELS = -9998  # paInvalidChannelCount
@@ -188,7 +188,7 @@ def why_not(error: Exception, device: Device, direction: Direction, channels: in
     """PortAudio's refusal to open `device`, as a line with a remedy."""
     code = error.args[1] if len(error.args) > 1 else None
     if code == IN_USE:
-        return DeviceError(
+        return DeviceInUse(
             f"the {direction.value} is in use by another program",
             where=device.name,
             remedy="end that program, or name another device (`assistant devices` lists them)",

@@ -45,6 +45,7 @@ class Mouth:
         self._sink: Any = None
         self._written = 0
         self._latest: Decision | None = None
+        self._stopped = False
         self._replies: queue.SimpleQueue[Decision | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="mouth", daemon=True)
         self._thread.start()
@@ -74,7 +75,8 @@ class Mouth:
             self._replies.put(decision)
 
     def stop(self) -> None:
-        """Be silent now, and drop what waits."""
+        """Be silent now and from now on, and drop what waits."""
+        self._stopped = True
         while not self._replies.empty():
             self._replies.get()
         if self._sink is not None:
@@ -102,11 +104,11 @@ class Mouth:
         """Wait while a provisional sentence may go on; False if another decision took its place."""
         until = time.monotonic() + HOLD_S
         while decision.provisional and (self._hearing() or time.monotonic() < until):
-            if self._latest is not decision:
+            if self._stopped or self._latest is not decision:
                 break
             time.sleep(LOOK_EVERY_S)
         latest = self._latest
-        return latest is decision or latest is None or not latest.revises
+        return not self._stopped and (latest is decision or latest is None or not latest.revises)
 
     def _speak(self, text: str) -> None:
         speech = self._voice()
@@ -114,6 +116,8 @@ class Mouth:
             self._write(text, speech, Path(self._config.speak.output))
             return
         for chunk in speech.stream(text):
+            if self._stopped:
+                return
             self._loudspeaker().play(chunk, speech.sample_rate)
         self._sink.wait(60.0)
 

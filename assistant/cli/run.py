@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import signal
+import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +17,10 @@ from assistant.cli.assembly import (
     build_understander,
     engine_flags,
 )
-from assistant.cli.mouth import Mouth
+from assistant.cli.ending import EndsOnSignal
+from assistant.cli.mouth import LAST_WORDS_S, Mouth
 from assistant.cli.output import add_json_option, print_json_line, styled
-from assistant.errors import DeviceError
+from assistant.errors import DeviceError, DeviceInUse
 
 if TYPE_CHECKING:
     from assistant.audio.source import Source
@@ -34,8 +33,14 @@ EXAMPLES = """examples:
   assistant run --context barista --quiet    no spoken replies
   assistant run --source kitchen.wav         a file instead of a microphone
   assistant run --demo                       no microphone: a voice speaks a dozen commands
-  arecord -f S16_LE -r 16000 | assistant run --source -
+  arecord -t raw -f S16_LE -r 16000 | assistant run --source -
+
+Ctrl-C and SIGTERM end it within two seconds. What was said so far is still decided and printed, and the exit code is 0;
+where that takes longer the process just ends, with 130 or 143.
 """
+
+HUSH_S = 0.5
+"""How long a reply that a signal broke off may take to fade and to close its file."""
 
 
 def register(subparsers: Any) -> None:
@@ -73,7 +78,7 @@ def _run(args: argparse.Namespace) -> int:
     try:
         source, live = _open_source(config, args)
     except DeviceError as error:
-        if args.source or args.device:
+        if args.source or config.audio.device != "default" or isinstance(error, DeviceInUse):
             raise
         print(f"assistant: {error}\nNo microphone here, so this is the demo.", file=sys.stderr)
         return demo_source(config, args.out or Path("out"), as_json=args.json)
@@ -132,36 +137,24 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, *, live:
         mouth.listen_to(conversation.hearing)
     if live and config.listen.mode == "push_to_talk":
         PushToTalk(conversation).start()
-    if not args.json:
-        _greet(understander, source, config)
     watch.start()
-    with _ends_on_signal(source):
+    # The utterance under way is still decided; what is being said is broken off.
+    with EndsOnSignal(mouth.stop, source.close) as ending:
+        if not args.json:
+            _greet(understander, source, config)
         try:
             for decision in conversation.decisions():
                 printer.show(decision)
-                mouth.say(decision)
+                if not ending.requested:
+                    mouth.say(decision)
                 if once:
                     break
         finally:
             source.close()
             watch.stop()
-            mouth.close()
+            mouth.close(HUSH_S if ending.requested else LAST_WORDS_S)
             worker.close()
     return 0
-
-
-@contextmanager
-def _ends_on_signal(source: Source) -> Iterator[None]:
-    """SIGTERM and Ctrl-C close the source: the utterance under way is finished, then the loop ends."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, lambda *_: source.close()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class PushToTalk(threading.Thread):
@@ -174,12 +167,14 @@ class PushToTalk(threading.Thread):
     def run(self) -> None:
         """Read lines until standard input ends."""
         pressed = False
-        for _ in sys.stdin:
-            pressed = not pressed
-            if pressed:
-                self._conversation.press()
-            else:
-                self._conversation.release()
+        # Below Python's buffer, whose lock a thread that waits for a line would hold when the process ends.
+        while typed := os.read(sys.stdin.fileno(), 4096):
+            for _ in range(typed.count(b"\n")):
+                pressed = not pressed
+                if pressed:
+                    self._conversation.press()
+                else:
+                    self._conversation.release()
 
 
 def _greet(understander: Understander, source: Source, config: Config) -> None:

@@ -37,6 +37,13 @@ GROUPS = (
         ),
     ),
     Group(
+        "Ask it why",
+        (
+            Verb("why", "why", "explain a decision: what was heard, what competed, where the time went"),
+            Verb("forget", "why", "remove decisions from the trace"),
+        ),
+    ),
+    Group(
         "Teach it",
         (Verb("context", "context", "make, check, test and calibrate what can be said"),),
     ),
@@ -68,6 +75,7 @@ EXAMPLES = (
     ("assistant run --context barista --demo", "hear it work without a microphone"),
     ('assistant say "turn on teh kitchen lihgts"', "typed, misspelt, understood"),
     ("assistant understand --jsonl --context barista *.flac", "one line a file, for other programs"),
+    ("assistant why last", "why it did that"),
     ("assistant help understand", "all options of one verb"),
 )
 
@@ -82,7 +90,7 @@ EXIT_CODES = (
     (7, "a sound device is absent, busy or gone"),
     (8, "a folder or file cannot be read or written"),
     (9, "a plug-in does not load or misbehaves"),
-    (130, "interrupted with Ctrl-C"),
+    (130, "interrupted with Ctrl-C (`assistant run`, once it listens, ends in order with 0)"),
     (141, "the reader of the output went away (a closed pipe)"),
-    (143, "ended by SIGTERM before it had anything to close"),
+    (143, "ended by SIGTERM while it started, or because ending in order took too long"),
 )
