@@ -105,6 +105,17 @@ class Speak(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
+class Trace(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is written down about each decision, on this machine only: see docs/trace.md."""
+
+    enabled: Annotated[bool, Meta(description="keep a record of every decision, for `assistant why`")] = True
+    sound: Annotated[bool, Meta(description="keep the sound of what was said, too")] = False
+    max_mb: Annotated[
+        int, Meta(ge=1, le=100_000, description="disk space for records, megabytes; the oldest make room")
+    ] = 20
+    max_days: Annotated[float, Meta(gt=0, le=36_500, description="records older than so many days are dropped")] = 14
+
+
 class Paths(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where files are kept; null follows the XDG folders, or systemd's when it runs as a service."""
 
@@ -121,6 +132,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     listen: Listen = Listen()
     recognize: Recognize = Recognize()
     speak: Speak = Speak()
+    trace: Trace = Trace()
     paths: Paths = Paths()
 
 
