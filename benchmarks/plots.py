@@ -9,7 +9,6 @@ from typing import Any
 
 from assistant.errors import PluginError, UsageError
 
-
 OURS = "black"
 
 
