@@ -4,6 +4,7 @@ import pytest
 
 from assistant.audio.devices import Device, Direction
 from assistant.audio.portaudio import why_not
+from assistant.errors import DeviceInUse
 
 MIC = Device("USB Mic", "USB Mic (hw:1,0)", 3, inputs=2, outputs=0, rate_hz=48_000)
 
@@ -20,6 +21,7 @@ MIC = Device("USB Mic", "USB Mic (hw:1,0)", 3, inputs=2, outputs=0, rate_hz=48_0
 def test_what_portaudio_says_becomes_one_line_with_a_remedy(code: int, text: str) -> None:
     """A busy card needs hardware; its number is paDeviceUnavailable of portaudio.h, the others are beside it."""
     error = why_not(RuntimeError("Error", code), MIC, Direction.INPUT, channels=4, rate_hz=16_000)
+    assert isinstance(error, DeviceInUse) == (code == -9985)
     with pytest.raises(type(error), match=text):
         raise error
 
