@@ -31,9 +31,9 @@ def test_a_published_file_with_one_bit_changed_is_refused_with_a_remedy(tmp_path
     content[5_000_000] ^= 1
     damaged.write_bytes(content)
     with pytest.raises(ModelError, match=r"encoder_model\.ort: the speech model is corrupt .* pip install"):
-        module._check(damaged.parent)  # noqa: SLF001 - the installed wheel must not be touched
+        module._check(damaged.parent)
 
 
 def test_the_installed_model_is_the_one_that_the_engine_was_made_for() -> None:
     assert importlib.util.find_spec("moonshine_voice") is not None
-    module._check(published_folder())  # noqa: SLF001 - as above
+    module._check(published_folder())
