@@ -70,7 +70,8 @@ class Listen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 300
     endpoint_ms: Annotated[Milliseconds, Meta(description="silence that ends anything else, milliseconds")] = 700
     speculate_ms: Annotated[
-        Milliseconds, Meta(description="silence after which recognition starts on what is there, milliseconds")
+        Annotated[int, Meta(ge=20, le=60_000)],
+        Meta(description="silence after which recognition starts on what is there, milliseconds"),
     ] = 150
     cap_s: Annotated[float, Meta(gt=0, le=60, description="longest utterance, seconds")] = 12.0
     pre_roll_s: Annotated[
@@ -248,6 +249,15 @@ def contradictions(config: Config, origins: Mapping[str, str]) -> list[ConfigErr
                     remedy="the surer the end of a sentence, the shorter the silence that ends it",
                 )
             )
+    if config.listen.endpoint_ms >= 1000 * config.listen.cap_s:
+        errors.append(
+            ConfigError(
+                f"listen.endpoint_ms ({config.listen.endpoint_ms}) is not shorter than listen.cap_s "
+                f"({config.listen.cap_s:g} s)",
+                where=origins.get("listen.endpoint_ms", "default"),
+                remedy="leave time to speak before the longest utterance ends",
+            )
+        )
     return errors
 
 

@@ -231,3 +231,10 @@ def test_delay_and_sum_needs_to_know_where_the_microphones_are(machine: Machine)
         "set audio.array to where the microphones are, or audio.frontend to mean"
     )
     assert machine.load("audio.array=ps_eye").config.audio.azimuth_deg == 90.0
+
+
+def test_an_utterance_may_be_longer_than_the_silence_that_ends_it(machine: Machine) -> None:
+    (fault,) = machine.faults("listen.endpoint_ms=20000")
+    assert fault.startswith(
+        "--set listen.endpoint_ms=20000: listen.endpoint_ms (20000) is not shorter than listen.cap_s (12 s)"
+    )
