@@ -54,6 +54,7 @@ GROUPS = (
             Verb("record", "sound", "record from a microphone into a file"),
             Verb("play", "sound", "play a file"),
             Verb("speak", "speak", "speak a text"),
+            Verb("wake", "wake", "list, test and try wake words"),
         ),
     ),
     Group(

@@ -1,0 +1,111 @@
+"""From scores of a wake word to the one moment in which it was said: two thresholds and a second opinion.
+
+A score of `sure` wakes at once. One that only reaches `maybe` is held until it has passed its peak; then another
+detector hears the same two seconds, and both together decide. Without a second detector, `sure` decides alone.
+Measured in kitchen noise and on hours of other speech: `assistant bench wake`.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+
+from assistant.errors import ConfigError
+
+PASSED_S = 0.12
+"""A peak so long ago is not going to be topped."""
+PATIENCE_S = 0.4
+"""At the latest so long after `maybe` was reached it is decided."""
+REARM = 0.5
+"""Share of `maybe` that the score must fall below before the word can be said again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Scores, 0..1. sure: wakes. maybe: wakes if the second opinion is at least `agree`.
+
+    Raises ConfigError when they are out of order.
+    """
+
+    sure: float
+    maybe: float
+    agree: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.maybe <= self.sure <= 1.0 or not 0.0 <= self.agree <= 1.0:
+            raise ConfigError(
+                f"a wake word's threshold of {self.sure:g} is out of range",
+                where="wake.thresholds",
+                remedy="choose 0 < threshold <= 1",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What an engine thinks of a word now. value: 0..1. at: time of the last sample that it rests on, seconds.
+
+    end_s: where the word ended, if it was said, in the same time.
+    """
+
+    word: str
+    value: float
+    at: float
+    end_s: float
+
+
+class Stage(enum.Enum):
+    """Where the judgement of one word is."""
+
+    QUIET = "quiet"
+    RISING = "rising"
+    REFUSED = "refused"
+    """The second opinion said no; a score of `sure` still wakes. The score has not fallen yet."""
+    SPENT = "spent"
+    """It woke; the score has not fallen yet."""
+
+
+class Verdict(enum.Enum):
+    """What a score means."""
+
+    NOTHING = "nothing"
+    SAID = "said"
+    DOUBTFUL = "doubtful"
+    """Ask the second opinion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One word's whole memory. since: time at which `maybe` was reached. peak: the best score since then."""
+
+    stage: Stage = Stage.QUIET
+    since: float = 0.0
+    peak: Score | None = None
+
+
+def judge(judgement: Judgement, score: Score, thresholds: Thresholds) -> tuple[Judgement, Verdict]:
+    """Return where things stand after one more score, and what it means."""
+    decided = judgement.stage in (Stage.SPENT, Stage.REFUSED)
+    if decided and score.value < REARM * thresholds.maybe:
+        return Judgement(), Verdict.NOTHING
+    if judgement.stage is not Stage.SPENT and score.value >= thresholds.sure:
+        return Judgement(Stage.SPENT, score.at, score), Verdict.SAID
+    if decided:
+        return judgement, Verdict.NOTHING
+    return _rise(judgement, score, thresholds)
+
+
+def agreed(judgement: Judgement) -> Judgement:
+    """The second opinion said yes."""
+    return replace(judgement, stage=Stage.SPENT)
+
+
+def _rise(judgement: Judgement, score: Score, thresholds: Thresholds) -> tuple[Judgement, Verdict]:
+    """A score below `sure` while nothing is decided."""
+    if judgement.peak is None:
+        candidate = score.value >= thresholds.maybe
+        return (Judgement(Stage.RISING, score.at, score) if candidate else judgement), Verdict.NOTHING
+    peak = score if score.value > judgement.peak.value else judgement.peak
+    judgement = replace(judgement, peak=peak)
+    if score.at - peak.at >= PASSED_S or score.at - judgement.since >= PATIENCE_S:
+        return replace(judgement, stage=Stage.REFUSED), Verdict.DOUBTFUL
+    return judgement, Verdict.NOTHING
