@@ -32,7 +32,6 @@ from assistant.types import (
     SAMPLE_RATE_HZ,
     AudioBlock,
     Decision,
-    Hypothesis,
     Outcome,
     Reply,
     Transcript,
@@ -41,7 +40,7 @@ from assistant.types import (
     frozen_array,
 )
 from assistant.understand.confirm import Dialogue
-from assistant.understand.decide import decide
+from assistant.understand.decide import decide, differing
 from assistant.work import Worker
 
 READ_TIMEOUT_S = 0.02
@@ -107,18 +106,23 @@ class Understander:
         return Reply(text)
 
     def decision(
-        self, utterance: Utterance | None, transcript: Transcript, understanding: Understanding, reply: Reply
+        self,
+        utterance: Utterance | None,
+        transcript: Transcript,
+        context: Context,
+        decided: Understanding,
+        understanding: Understanding,
+        reply: Reply,
     ) -> Decision:
         """Gather one utterance's way."""
-        return Decision(utterance, transcript, understanding, reply, self.clock.wall())
+        return Decision(utterance, transcript, understanding, reply, self.clock.wall(), context, decided)
 
 
 def _question(transcript: Transcript, understanding: Understanding) -> str:
     """What to ask, naming only what differs."""
-    best = transcript.hypotheses[0]
-    other: Hypothesis | None = None
-    if understanding.differs:
-        other = next((h for h in transcript.hypotheses[1:] if h.slots != best.slots or h.intent != best.intent), None)
+    best, *others = transcript.hypotheses
+    asked = (other for other in others if understanding.differs and differing(best, other) == understanding.differs)
+    other = next(asked, None)
     return question(best, other, understanding.differs) if other else question(best)
 
 
@@ -298,14 +302,15 @@ class Conversation:
             number = self._submit(again, u.prepared)
             self._jobs[number].utterance = again
             return
-        understanding = self._dialogue.follow(understanding, job.prepared.context)
+        decided, context = understanding, job.prepared.context
+        understanding = self._dialogue.follow(decided, context)
         reply = u.reply(understanding, spoken_to=bool(transcript.text))
         self._dialogue.note(understanding, transcript, u.context)
         provisional = _may_go_on(understanding, transcript)
         self._open = utterance if provisional else None
         felt_ms = 1000 * (u.clock.monotonic() - utterance.at - utterance.speech_end_s)
         yield replace(
-            u.decision(utterance, transcript, understanding, reply),
+            u.decision(utterance, transcript, context, decided, understanding, reply),
             felt_ms=felt_ms,
             provisional=provisional,
             revises=job.rest is not None,
@@ -367,12 +372,12 @@ class TypedConversation:
         elapsed_ms = 1000 * (time.perf_counter() - began)
         return transcript, self._understander.understand(transcript, prepared.context, elapsed_ms)
 
-    def _decision(self, transcript: Transcript, understanding: Understanding, context: Context) -> Decision:
+    def _decision(self, transcript: Transcript, decided: Understanding, context: Context) -> Decision:
         u = self._understander
-        understanding = self._dialogue.follow(understanding, context)
+        understanding = self._dialogue.follow(decided, context)
         reply = u.reply(understanding)
         self._dialogue.note(understanding, transcript, u.context)
-        return u.decision(None, transcript, understanding, reply)
+        return u.decision(None, transcript, context, decided, understanding, reply)
 
 
 def _completeness(job: _Job) -> tuple[bool, bool]:

@@ -12,10 +12,13 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from assistant.grammar.tree import Context
 
 SAMPLE_RATE_HZ = 16_000
 FRAME_MS = 20
@@ -241,6 +244,8 @@ class Decision:
 
     path: file the sound came from, "" for a microphone.
     utterance: None for typed text.
+    context: what it was heard under: the active context, or the answers to an open question.
+    decided: what `decide` said; `understanding` is what the dialogue made of it.
     at: wall-clock time, seconds since the epoch.
     felt_ms: last speech sample to decision, endpoint waiting included, milliseconds; None when not in real time.
     provisional: the sentence was complete but could go on; if speech follows at once, a decision that revises this one
@@ -253,6 +258,8 @@ class Decision:
     understanding: Understanding
     reply: Reply
     at: float
+    context: Context
+    decided: Understanding
     path: str = ""
     felt_ms: float | None = None
     provisional: bool = False

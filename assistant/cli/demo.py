@@ -62,6 +62,7 @@ def demo_source(config: Config, out: Path, *, as_json: bool) -> int:
     from assistant.audio.frontend import Mean
     from assistant.audio.playback import WavSink
     from assistant.cli.run import Printer
+    from assistant.cli.tracing import open_trace
     from assistant.folders import folders, usable_cache
     from assistant.pipeline import Conversation
     from assistant.work import InlineWorker
@@ -73,7 +74,7 @@ def demo_source(config: Config, out: Path, *, as_json: bool) -> int:
     out.mkdir(parents=True, exist_ok=True)
     if not as_json:
         _introduce(understander.context.name, speech.voice.name, out)
-    with tempfile.TemporaryDirectory(prefix="assistant-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="assistant-demo-") as folder, open_trace(config) as trace:
         for number, line in enumerate(lines, 1):
             path = Path(folder) / f"command-{number:02d}.wav"
             write_wav(path, spoken(speech, line.text, line.snr_db))
@@ -87,13 +88,17 @@ def demo_source(config: Config, out: Path, *, as_json: bool) -> int:
                 conversation = Conversation(source, Mean(source.channels), segmenter, understander, InlineWorker())
                 for decision in conversation.decisions():
                     printer.show(decision)
+                    trace.note(decision)
                     if decision.reply.text and config.speak.voice != "none":
                         sink = WavSink(out / f"reply-{number:02d}.wav", speech.sample_rate)
                         for chunk in speech.stream(decision.reply.text):
                             sink.play(chunk, speech.sample_rate)
                         sink.close()
     if not as_json:
-        print(f"\nThe replies are in {out}/reply-*.wav. Type to it with {styled('assistant repl', 'bold')}.")
+        print(
+            f"\nThe replies are in {out}/reply-*.wav. Type to it with {styled('assistant repl', 'bold')}; "
+            f"{styled('assistant why list', 'bold')} explains what it decided."
+        )
     return 0
 
 

@@ -120,6 +120,7 @@ def _open_source(config: Config, args: argparse.Namespace) -> tuple[Source, bool
 
 
 def _converse(config: Config, args: argparse.Namespace, source: Source, *, live: bool, once: bool) -> int:
+    from assistant.cli.tracing import open_trace
     from assistant.pipeline import Conversation
     from assistant.work import InlineWorker, ThreadWorker
 
@@ -130,6 +131,7 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, *, live:
     watch = ContextWatch(understander, lambda line: print(styled(line, "yellow", sys.stderr), file=sys.stderr))
     worker = ThreadWorker() if live else InlineWorker()
     segmenter = build_segmenter(config)
+    trace = open_trace(config)
     conversation = Conversation(
         source, build_front_end(config, source.channels), segmenter, understander, worker, mouth.speaking
     )
@@ -145,6 +147,7 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, *, live:
         try:
             for decision in conversation.decisions():
                 printer.show(decision)
+                trace.note(decision)
                 if not ending.requested:
                     mouth.say(decision)
                 if once:
@@ -154,6 +157,7 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, *, live:
             watch.stop()
             mouth.close(HUSH_S if ending.requested else LAST_WORDS_S)
             worker.close()
+            trace.close()
     return 0
 
 

@@ -10,6 +10,7 @@ from assistant.cli.output import add_json_option, styled
 
 if TYPE_CHECKING:
     from assistant.pipeline import TypedConversation
+    from assistant.trace.store import TraceStore
 
 EXAMPLES = """examples:
   assistant say "turn on teh kitchen lihgts"
@@ -34,31 +35,42 @@ def register(subparsers: Any) -> None:
     repl.set_defaults(run=_repl)
 
 
-def _conversation(args: argparse.Namespace) -> TypedConversation:
+def _conversation(args: argparse.Namespace) -> tuple[TypedConversation, TraceStore]:
     from assistant.cli.settings import load_settings
+    from assistant.cli.tracing import open_trace
     from assistant.pipeline import TypedConversation
 
     config = load_settings(args, {"context": args.context, "recognize.engine": "text"}).config
-    return TypedConversation(build_understander(config))
+    return TypedConversation(build_understander(config)), open_trace(config)
 
 
 def _say(args: argparse.Namespace) -> int:
     from assistant.cli.run import Printer
 
-    Printer(as_json=args.json).show(_conversation(args).line(args.text))
+    conversation, trace = _conversation(args)
+    with trace:
+        decision = conversation.line(args.text)
+        Printer(as_json=args.json).show(decision)
+        trace.note(decision)
     return 0
 
 
 def _repl(args: argparse.Namespace) -> int:
     from assistant.cli.run import Printer
 
-    conversation, printer = _conversation(args), Printer(as_json=args.json)
+    (conversation, trace), printer = _conversation(args), Printer(as_json=args.json)
     prompt = "" if args.json else styled("> ", "bold")
-    while True:
-        try:
-            text = input(prompt).strip()
-        except EOFError:
-            return 0
-        if not text:
-            return 0
-        printer.show(conversation.line(text))
+    with trace:
+        while text := _typed_line(prompt):
+            decision = conversation.line(text)
+            printer.show(decision)
+            trace.note(decision)
+    return 0
+
+
+def _typed_line(prompt: str) -> str:
+    """What was typed, "" at the end."""
+    try:
+        return input(prompt).strip()
+    except EOFError:
+        return ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shutil
+import textwrap
 import time
 from datetime import datetime
 from pathlib import Path
@@ -100,8 +102,6 @@ def _one(config: Config, reader: TraceReader, id_: str, args: argparse.Namespace
 
 
 def _explain(record: Record) -> None:
-    import textwrap
-
     from assistant.trace.explain import explain
 
     print(f"{styled(record.id, 'bold')}  {_local(record.at):%A %d %B %Y, %H:%M:%S}")

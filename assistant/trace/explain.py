@@ -87,7 +87,7 @@ def _heard(record: Record) -> Iterator[str]:
                 f"{engine} listened for the context {record.context}."
             )
     if record.text:
-        yield f"It came out as “{record.text}”."
+        yield f"It came out as “{record.text}”"
     if record.revises:
         yield "It takes the place of the decision before: the same sentence, heard further."
     if record.truncated:
@@ -239,13 +239,12 @@ def _time(record: Record) -> Iterator[str]:
     total = t.get("total", sum(record.hearing_ms.values()))
     steps = ", ".join(f"{name} {ms:.0f}" for name, ms in record.hearing_ms.items())
     computed = f"{total:.0f} ms of computing{f' ({steps})' if steps else ''}"
-    if record.felt_ms is None or record.utterance is None:
-        yield f"{computed[0].upper()}{computed[1:]}."
+    if record.waited_ms is None:
+        yield f"{computed}."
         return
-    waited = record.felt_ms - total
     yield (
         f"It was decided {record.felt_ms:.0f} ms after the last sound of speech: {computed}, "
-        f"and {max(waited, 0):.0f} ms of waiting to be sure that the sentence was over."
+        f"and {record.waited_ms:.0f} ms of waiting to be sure that the sentence was over."
     )
 
 

@@ -107,7 +107,7 @@ def _axis(record: Record) -> _Axis:
     assert u is not None
     if u.speech_end_s <= u.speech_start_s:
         return _Axis(0.0, max(u.duration_s, 0.1))
-    end_s = u.speech_end_s + (record.felt_ms or 0.0) / 1000
+    end_s = u.speech_end_s + (0.0 if record.waited_ms is None else record.felt_ms or 0.0) / 1000
     return _Axis(max(u.speech_start_s - LEAD_S, 0.0), end_s + TAIL_S)
 
 
@@ -160,7 +160,7 @@ def _waiting(d: Drawing, record: Record, axis: _Axis, y: float, height: float) -
     """From the last sound of speech to the decision."""
     u = record.utterance
     assert u is not None
-    if u.speech_end_s <= u.speech_start_s or record.felt_ms is None:
+    if u.speech_end_s <= u.speech_start_s or record.felt_ms is None or record.waited_ms is None:
         return
     begin, end = axis.x(u.speech_end_s), axis.x(u.speech_end_s + record.felt_ms / 1000)
     d.line(end, y, end, y + height, INK, 1.5)

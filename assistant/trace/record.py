@@ -160,15 +160,17 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """What came of it."""
         return self.result or self.decided
 
+    @property
+    def waited_ms(self) -> float | None:
+        """Of `felt_ms`, what was no computing; None for typed text and for files read faster than real time."""
+        total_ms = self.timings_ms.get("total", 0.0)
+        return None if self.felt_ms is None or self.felt_ms < total_ms else self.felt_ms - total_ms
 
-def record_of(decision: Decision, context: Context, id_: str, decided: Understanding | None = None) -> Record:
-    """Write down `decision`, heard under `context`.
 
-    decided: what `decide` said, where a dialogue made something else of it; `decision.understanding` by default.
-    """
-    transcript, understanding = decision.transcript, decision.understanding
-    first = verdict_of(decided or understanding)
-    last = verdict_of(understanding)
+def record_of(decision: Decision, id_: str) -> Record:
+    """Write down `decision`."""
+    transcript, understanding, context = decision.transcript, decision.understanding, decision.context
+    first, last = verdict_of(decision.decided), verdict_of(understanding)
     return Record(
         format=FORMAT,
         id=id_,

@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import traceback
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 
 from assistant.clock import Clock
 from assistant.errors import StorageError
-from assistant.grammar.tree import Context
 from assistant.trace.file import Limits, TraceFile
-from assistant.trace.record import Record, record_of
-from assistant.types import SAMPLE_RATE_HZ, Decision, Understanding
+from assistant.trace.record import record_of
+from assistant.types import SAMPLE_RATE_HZ, Decision
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,13 +33,6 @@ CLOSE_TIMEOUT_S = 3.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Noted:
-    decision: Decision
-    context: Context
-    decided: Understanding | None
-
-
 class TraceStore:
     """Records decisions into `folder`. From any thread.
 
@@ -49,7 +41,7 @@ class TraceStore:
 
     def __init__(self, folder: Path, limits: Limits, clock: Clock, *, sound: bool = False) -> None:
         self._folder, self._limits, self._clock, self._sound = folder, limits, clock, sound
-        self._queue: queue.Queue[_Noted | None] = queue.Queue(QUEUE_LENGTH)
+        self._queue: queue.Queue[Decision | None] = queue.Queue(QUEUE_LENGTH)
         self._thread = threading.Thread(target=self._work, name="trace", daemon=True)
         self._file: TraceFile | None = None
         self._lock = threading.Lock()
@@ -63,18 +55,15 @@ class TraceStore:
         with self._lock:
             return self._lost
 
-    def note(self, decision: Decision, context: Context, decided: Understanding | None = None) -> None:
-        """Record `decision`, heard under `context`. Returns at once and raises nothing; after `close` it does nothing.
-
-        decided: what `decide` said, where a dialogue made something else of it; `decision.understanding` by default.
-        """
+    def note(self, decision: Decision) -> None:
+        """Record `decision`. Returns at once and raises nothing; after `close` it does nothing."""
         with self._lock:
             if self._closed:
                 return
             if self._thread.ident is None:
                 self._thread.start()
         try:
-            self._queue.put_nowait(_Noted(decision, context, decided))
+            self._queue.put_nowait(decision)
         except queue.Full:
             self._lose("the disk is too slow")
 
@@ -104,26 +93,21 @@ class TraceStore:
 
     def _work(self) -> None:
         while True:
-            noted = self._queue.get()
-            if noted is not None:
-                self._write(noted)
+            decision = self._queue.get()
+            if decision is not None:
+                self._write(decision)
             self._queue.task_done()
-            if noted is None:
+            if decision is None:
                 break
         self._drop_file()
 
-    def _write(self, noted: _Noted) -> None:
-        decision = noted.decision
-
-        def make(id_: str) -> Record:
-            return record_of(decision, noted.context, id_, noted.decided)
-
+    def _write(self, decision: Decision) -> None:
         try:
             file = self._open()
             sound = None
             if self._sound and decision.utterance is not None:
                 sound = as_flac(decision.utterance.pcm)
-            file.add(make, decision.at, self._clock.wall(), sound)
+            file.add(partial(record_of, decision), decision.at, self._clock.wall(), sound)
         except StorageError as error:
             self._drop_file()
             self._lose(str(error))
