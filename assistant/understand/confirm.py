@@ -20,7 +20,7 @@ from typing import Any, Union
 from assistant.clock import Clock
 from assistant.grammar.tree import Context
 from assistant.types import Hypothesis, Outcome, Transcript, Understanding
-from assistant.understand.answers import ANSWERS, CHOICE, ORDINALS, YES, Meaning, Pending, answer_context
+from assistant.understand.answers import ANSWERS, CHOICE, NO, ORDINALS, YES, Meaning, Pending, answer_context
 from assistant.understand.decide import differing
 
 ANSWER_TIMEOUT_S = 15.0
@@ -244,6 +244,10 @@ class Dialogue:
             return _confirmed(understanding, resolution.meaning)
         if self._repeating and pending is not None:
             return _asked_again(understanding, pending)
+        if resolution.effect is Effect.DROP:
+            # A faint "no" is taken too, and what was not understood twice is given up: neither is asked about again.
+            outcome = Outcome.ACCEPT if understanding.intent == NO else Outcome.REFUSE
+            return replace(understanding, outcome=outcome, question="", differs=())
         return understanding
 
     def note(self, understanding: Understanding, transcript: Transcript, context: Context) -> None:
