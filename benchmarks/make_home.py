@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from assistant.grammar.home import HOME_FILE
 from assistant.grammar.load import find_context
 
 ROOMS = [
@@ -67,38 +68,65 @@ LAMPS = [
     "picture",
     "cabinet",
 ]
-THINGS = {"light": ("lamp", "spotlight", "lantern"), "switch": ("heater", "plug", "pump", "radio"), "fan": ("fan",)}
+THINGS = {"light": ("lamp", "spotlight", "lantern"), "switch": ("heater", "plug", "pump", "socket"), "fan": ("fan",)}
+
+FIXED: list[tuple[int, tuple[str, str, dict[str, Any]]]] = [
+    (0, ("cover", "blinds", {"kind": "blind"})),
+    (1, ("cover", "curtains", {"kind": "curtain"})),
+    (1, ("media_player", "television", {"aliases": ["TV"]})),
+    (0, ("media_player", "radio", {})),
+    (2, ("climate", "thermostat", {})),
+    (3, ("climate", "radiator", {})),
+    (5, ("lock", "front door", {})),
+    (6, ("cover", "garage door", {"kind": "garage"})),
+]
+"""Devices that every home has, each with the number of its area."""
 
 
 def make_home(devices: int, areas: int, folder: Path, seed: int = 0) -> Path:
     """Write a context of `devices` devices in `areas` areas into `folder` (replacing it) and return it."""
     rng = random.Random(seed)
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(find_context("home"), folder, ignore=shutil.ignore_patterns("devices.yaml", "tests.yaml"))
-    rooms = [f"{room} room" if room in CALLED_ROOMS else room for room in ROOMS]
-    names = [*rooms, *(f"{part} {room}" for part in PARTS for room in rooms)][:areas]
-    if len(names) < areas:
-        raise ValueError(f"at most {len(names)} areas can be made")
-    lists: dict[str, Any] = {"area": {"values": names}, "name": {"values": _devices(devices, names, rng)}}
-    content = yaml.safe_dump({"language": "en", "lists": lists}, sort_keys=False, width=120)
-    (folder / "sentences/devices.yaml").write_text(content, encoding="utf-8")
+    shutil.copytree(find_context("home"), folder, ignore=shutil.ignore_patterns(HOME_FILE, "tests.yaml"))
+    home = {
+        "areas": area_names(areas),
+        "devices": _devices(devices, area_names(areas), rng),
+        "scenes": ["movie night", "dinner", "good night", "party"],
+        "lists": [{"name": "to-do", "aliases": ["to do"]}, "packing"],
+    }
+    (folder / HOME_FILE).write_text(yaml.safe_dump(home, sort_keys=False, width=120), encoding="utf-8")
     settings = yaml.safe_load((folder / "context.yaml").read_text(encoding="utf-8"))
     settings["name"] = f"home-{devices}"
     (folder / "context.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     return folder
 
 
+def area_names(number: int) -> list[str]:
+    """Names of `number` areas: rooms first, then "upstairs kitchen". Raises ValueError for more than there are."""
+    rooms = [f"{room} room" if room in CALLED_ROOMS else room for room in ROOMS]
+    names = [*rooms, *(f"{part} {room}" for part in PARTS for room in rooms)]
+    if number > len(names):
+        raise ValueError(f"at most {len(names)} areas can be made")
+    return names[:number]
+
+
 def _devices(number: int, areas: list[str], rng: random.Random) -> list[dict[str, Any]]:
-    """Devices of three kinds, two thirds of them lights; "ceiling lamp" first, then "garage ceiling lamp"."""
+    """Two thirds lights; of the names "ceiling lamp" … half are used once, the others again in several areas.
+
+    Besides these there are blinds, a television, a thermostat, a door with a lock and a garage door.
+    """
     kinds = [(kind, thing) for kind, things in THINGS.items() for thing in things]
-    short = [(kind, f"{place} {thing}") for place, (kind, thing) in itertools.product(LAMPS, kinds)]
-    long = [(kind, f"{area} {name}") for area, (kind, name) in itertools.product(areas, short)]
-    rng.shuffle(short)
-    rng.shuffle(long)
-    chosen = [*short[: number // 2], *long][:number]
-    if len(chosen) < number:
-        raise ValueError(f"at most {len(chosen)} devices can be made with {len(areas)} areas")
-    return [{"in": name, "out": name, "context": {"domain": kind}} for kind, name in chosen]
+    names = [(kind, f"{place} {thing}") for place, (kind, thing) in itertools.product(LAMPS, kinds)]
+    rng.shuffle(names)
+    fixed = [{"name": name, "domain": kind, "area": areas[i % len(areas)], **more} for i, (kind, name, more) in FIXED]
+    once = names[: len(names) // 2]
+    many = [(kind, name, area) for (kind, name), area in itertools.product(names[len(names) // 2 :], areas)]
+    rng.shuffle(many)
+    chosen = [(kind, name, rng.choice(areas)) for kind, name in once]
+    chosen = [*chosen[: number // 2], *many][: max(number - len(fixed), 0)]
+    if len(chosen) + len(fixed) < number:
+        raise ValueError(f"at most {len(chosen) + len(fixed)} devices can be made with {len(areas)} areas")
+    return [*fixed[:number], *({"name": name, "domain": kind, "area": area} for kind, name, area in chosen)]
 
 
 def main() -> None:

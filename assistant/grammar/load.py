@@ -4,6 +4,7 @@ CONTEXT/ ─┬─ sentences/*.yaml   what can be said (hassil's syntax, Home As
           ├─ responses/*.yaml   what is answered
           ├─ actions.yaml       what is done
           ├─ context.yaml       name, language, how to hear it
+          ├─ home.yaml          an example home, for a context that asks for the user's
           └─ calibration.json   fitted thresholds
 """
 
@@ -21,12 +22,16 @@ import msgspec
 import assistant
 from assistant.errors import ContextError
 from assistant.grammar.crosscheck import cross_check
+from assistant.grammar.home import HOME_FILE, load_home
+from assistant.grammar.home_lists import IN_AREA, home_lists
+from assistant.grammar.household import Home
 from assistant.grammar.places import ContextFaults, Faults, did_you_mean, read_yaml
 from assistant.grammar.resolve import Resolved, resolve
 from assistant.grammar.responses import read_responses
 from assistant.grammar.schema import ActionSpec, read
-from assistant.grammar.sentences import SENTENCES_FOLDER, read_sentences
+from assistant.grammar.sentences import SENTENCES_FOLDER, Source, read_sentences
 from assistant.grammar.settings import read_settings
+from assistant.grammar.together import join
 from assistant.grammar.tree import (
     Action,
     Choice,
@@ -47,18 +52,24 @@ ACTIONS_FILE = "actions.yaml"
 _SHIPPED = Path(assistant.__file__).parent / "contexts"
 
 
-def load_context(path_or_name: str | os.PathLike[str], folders: tuple[Path, ...] = ()) -> Context:
+def load_context(
+    path_or_name: str | os.PathLike[str], folders: tuple[Path, ...] = (), home: Path | None = None
+) -> Context:
     """Load a context from its folder, or by its name: one in `folders` (the user's), or one of this package.
 
+    home: the user's home.yaml, for a context that asks for the home; without one the example in its folder is taken.
     Raises ContextError when there is no such context, and ContextFaults (a ContextError) with every fault in its files.
     """
     folder = find_context(path_or_name, folders)
     faults = Faults()
     header = read_settings(folder, faults)
     source = read_sentences(folder, header, faults)
+    own_home = _lend(source, folder, home, faults) if header.home else None
     responses = read_responses(folder, faults)
     actions, action_places = _read_actions(folder, faults)
     resolved = resolve(source, faults)
+    if header.together is not None and not faults:
+        join(resolved, header.together, header.together_place, faults)
     if faults:
         raise ContextFaults(shown(folder), faults)
     if not resolved.templates:
@@ -74,6 +85,7 @@ def load_context(path_or_name: str | os.PathLike[str], folders: tuple[Path, ...]
         settings=header.settings,
         hash=_hash(resolved, header.settings),
         notes=(*resolved.notes, *cross_check(resolved, responses, actions, action_places)),
+        home=own_home,
     )
 
 
@@ -108,6 +120,20 @@ def shown(folder: str | os.PathLike[str]) -> str:
     """A folder as messages show it: relative to the current one where that is shorter."""
     relative = os.path.relpath(folder)
     return min(relative, str(folder), key=len)
+
+
+def _lend(source: Source, folder: Path, home: Path | None, faults: Faults) -> Home:
+    """Read the home and put its lists among those of the sentences. Raises ContextFaults for what is wrong in it."""
+    path = home or folder / HOME_FILE
+    found = load_home(path) if home or path.is_file() else Home()
+    lists = home_lists(found, os.path.relpath(path, folder), with_in_area=IN_AREA in source.rules)
+    for name, values in lists.items():
+        if name in source.lists:
+            what = f"list '{name}' comes from the home"
+            faults.add(source.lists[name].place or Place(str(folder), 1), what, "call the context's own list otherwise")
+        source.lists[name] = values
+    source.lent = frozenset(lists)
+    return found
 
 
 def _read_actions(folder: Path, faults: Faults) -> tuple[Mapping[str, Action], Mapping[str, Place]]:

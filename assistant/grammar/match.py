@@ -236,7 +236,8 @@ class _Search:
         if frame is None and state.at == self._typed.end:
             for template, more in stop.ends:
                 self._finish(cost, weight + more, template, state.slots, trail)
-        if frame is not None and state.kept and state.kept >= state.lost:
+        # Nothing kept and nothing lost: at the entry of a list, where only a value without words can end (a mark).
+        if frame is not None and state.kept >= state.lost and (state.kept or not state.lost):
             for value, more in stop.values:
                 left = state._replace(
                     stop=frame.after, frame=None, slots=(*state.slots, (frame.slot, value)), kept=0, lost=0

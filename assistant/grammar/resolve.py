@@ -88,7 +88,7 @@ def _note_unused(source: Source, resolved: Resolved) -> None:
                     todo += [value.node for value in values.values]
     written = {base_name(name) for name in used}
     for name, values in source.lists.items():
-        if name not in written and values.place:
+        if name not in written and values.place and name not in source.lent:
             resolved.notes.append((values.place, f"list '{name}' is never used"))
     for name, rule in source.rules.items():
         if name not in written:
@@ -110,7 +110,7 @@ def _resolve_group(group: Group, label: str, source: Source, resolved: Resolved,
     known = {key for values in scope.lists.values() for key in _keys(values)}
     for key in (*group.requires, *group.excludes):
         hint = did_you_mean(key, known)
-        if key not in known and hint:
+        if key not in known and hint and not source.lent:  # another home may have it
             faults.add(group.place, f"no list has '{key}' in a value's context{hint}")
     for written in group.sentences:
         node = scope.node(written.node, written.place, ())
@@ -118,6 +118,8 @@ def _resolve_group(group: Group, label: str, source: Source, resolved: Resolved,
         if missing:
             note = f"never matches: no list that it names has '{missing}' in its values' context"
             resolved.notes.append((written.place, note))
+        elif node == _NEVER and any(values.name in source.lent for values in scope.lists_under(written.node)):
+            pass  # this home has no such device, or no scenes; another may
         elif node == _NEVER:
             condition = _describe(scope.requires, scope.excludes)
             resolved.notes.append((written.place, f"never matches: no value of its lists has {condition}"))

@@ -136,6 +136,17 @@ class ContextFile(Struct, frozen=True, rename={"lambda_": "lambda"}):
     confusable: list[tuple[str, str]] = []
     spellings: dict[str, list[str]] = {}
     rare: dict[str, Weight] = {}
+    home: bool = False
+    together: Any = None
+
+
+class TogetherSpec(Struct, frozen=True):
+    """context.yaml: `together`."""
+
+    first: list[str]
+    then: list[str]
+    joined_by: tuple[str, ...] = ("and",)
+    weight: Weight = 1.0
 
 
 class CalibrationFile(Struct, frozen=True, rename={"lambda_": "lambda"}):

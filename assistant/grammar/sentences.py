@@ -53,13 +53,18 @@ class Group:
 
 @dataclass(slots=True)
 class Source:
-    """All sentence files of a context together. used_rare: the keys of context.yaml's `rare` that were met."""
+    """All sentence files of a context together.
+
+    used_rare: the keys of context.yaml's `rare` that were met. lent: the lists that are not the context's own but the
+    home's; they may have no values.
+    """
 
     groups: list[Group] = field(default_factory=list)
     lists: dict[str, SlotList] = field(default_factory=dict)
     rules: dict[str, Rule] = field(default_factory=dict)
     skip_words: dict[str, Node] = field(default_factory=dict)
     used_rare: set[str] = field(default_factory=set)
+    lent: frozenset[str] = frozenset()
 
 
 def read_sentences(folder: Path, header: Header, faults: Faults) -> Source:

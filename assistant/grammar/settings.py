@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from assistant.grammar.places import Faults, read_yaml
-from assistant.grammar.schema import CalibrationFile, ContextFile, read
+from assistant.grammar.schema import CalibrationFile, ContextFile, TogetherSpec, read
 from assistant.grammar.tree import Place, Settings
 
 CONTEXT_FILE = "context.yaml"
@@ -21,18 +21,24 @@ class Header:
     """What the two files say.
 
     name: "" if not said. rare: alternative in lower case → natural log of its weight; rare_places: where each stands.
+    home: lists come from the user's home. together: which commands may be joined, and where that is said; None for none.
     """
 
     name: str
     settings: Settings
     rare: Mapping[str, float]
     rare_places: Mapping[str, Place]
+    home: bool = False
+    together: TogetherSpec | None = None
+    together_place: Place = Place(CONTEXT_FILE, 1)
 
 
 def read_settings(folder: Path, faults: Faults) -> Header:
     """Read both files; a missing one counts as empty. calibration.json wins where both speak."""
     written = ContextFile()
     rare_places: dict[str, Place] = {}
+    together: TogetherSpec | None = None
+    together_place = Place(CONTEXT_FILE, 1)
     path = folder / CONTEXT_FILE
     if path.exists():
         located = read_yaml(path, CONTEXT_FILE, faults)
@@ -42,6 +48,9 @@ def read_settings(folder: Path, faults: Faults) -> Header:
                 _words(phrase): place
                 for phrase, place in (located.value.get("rare").keys.items() if written.rare else ())
             }
+            if written.together is not None:
+                together = read(located.value["together"], TogetherSpec, faults, "together")
+                together_place = located.keys["together"]
     fitted = CalibrationFile()
     path = folder / CALIBRATION_FILE
     if path.exists():
@@ -61,7 +70,7 @@ def read_settings(folder: Path, faults: Faults) -> Header:
         spellings=MappingProxyType({word: tuple(others) for word, others in written.spellings.items()}),
     )
     rare = MappingProxyType({_words(phrase): math.log(weight) for phrase, weight in written.rare.items()})
-    return Header(written.name, settings, rare, MappingProxyType(rare_places))
+    return Header(written.name, settings, rare, MappingProxyType(rare_places), written.home, together, together_place)
 
 
 def _first(fitted: float | None, written: float | None) -> float | None:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from assistant.grammar.household import Home
 from assistant.types import EMPTY
 
 
@@ -183,6 +184,7 @@ class Context:
     hash: SHA-256 (hex) over all that the acceptor depends on (templates, rules, lists, spellings, weights), so that
     an edit of a reply does not recompile. Calibrated thresholds are not in it.
     notes: what the loader left out, where and why (a sentence that no value of its lists fits), for the linter.
+    home: the home whose names its lists hold, None for a context that asks for none.
     """
 
     name: str
@@ -195,6 +197,7 @@ class Context:
     settings: Settings
     hash: str
     notes: tuple[tuple[Place, str], ...] = ()
+    home: Home | None = None
 
     @property
     def intents(self) -> tuple[str, ...]:
