@@ -155,9 +155,7 @@ class _Reader:
         if found is None or not isinstance(found.value, list):
             return []
         return [
-            item
-            if isinstance(item.value, dict)
-            else Located({"name": item}, item.place, {"name": item.place})
+            item if isinstance(item.value, dict) else Located({"name": item}, item.place, {"name": item.place})
             for item in found.value
         ]
 
@@ -211,7 +209,7 @@ class _Reader:
         if not words:
             self._faults.add(place, f"a {what} has an empty name")
         elif sign is not None:
-            self._faults.add(place, f"the name '{name}' has '{sign[0]}' in it", "write it as it is said, in plain words")
+            self._faults.add(place, f"the name '{name}' has '{sign[0]}' in it", "write it as it is said, in words")
         elif len(words) > MAX_WORDS:
             self._faults.add(place, f"the name '{name}' has {len(words)} words", f"use at most {MAX_WORDS}")
         else:
@@ -243,11 +241,16 @@ class _Reader:
         if spec is None:
             return None
         place = item.place
-        good = all([self._is_plain(name, place, "device") for name in (spec.name, *spec.aliases)])
+        plain = [self._is_plain(name, place, "device") for name in (spec.name, *spec.aliases)]  # every one is reported
+        good = all(plain)
         domain = spec.domain or spec.id.partition(".")[0]
         if domain not in DOMAINS:
-            what = f"device '{spec.name}' has the domain '{domain}'" if domain else f"device '{spec.name}' has no domain"
-            self._add(item, f"{what}{did_you_mean(domain, DOMAINS)}", f"give it one of: {', '.join(DOMAINS)}")
+            what = f"has the domain '{domain}'" if domain else "has no domain"
+            self._add(
+                item,
+                f"device '{spec.name}' {what}{did_you_mean(domain, DOMAINS)}",
+                f"give it one of: {', '.join(DOMAINS)}",
+            )
             good = False
         if spec.kind and spec.kind not in COVER_CLASSES:
             hint = did_you_mean(spec.kind, COVER_CLASSES)
@@ -286,7 +289,9 @@ class _Reader:
                 other = first.get((folded(alias), device.area), device)
                 if other is not device:
                     what = f"'{alias}' is also the name of the device in line {other.line}"
-                    self._faults.add(Place(self._file, device.line), what, "leave the alias out, or name that one more fully")
+                    self._faults.add(
+                        Place(self._file, device.line), what, "leave the alias out, or name that one more fully"
+                    )
 
     def _compare_ids(self, devices: list[Device]) -> None:
         first: dict[str, Device] = {}

@@ -1,4 +1,4 @@
-"""What a home lends to a context that asks for it (`home: true`): the lists area, floor, name, scene, list, here, temperature.
+"""What a home lends to a context that asks for it (`home: true`): areas, floors, names, scenes, lists, temperatures.
 
 A device is called by its name, and by name and area: "ceiling light", "kitchen ceiling light", "ceiling light in the
 kitchen" (the rule <in_area>, where the context has it). The value is the device's name where it is the only one called
@@ -65,18 +65,14 @@ def _own_devices(home: Home) -> dict[str, Mapping[str, Any]]:
     owners: dict[str, Mapping[str, Any]] = {}
     for area in home.areas:
         for own in (area.name, *area.aliases):
-            context = {
-                f"own_{noun}": True
-                for noun in GENERIC
-                if folded(f"{own} {noun}") in wordings
-            }
+            context = {f"own_{noun}": True for noun in GENERIC if folded(f"{own} {noun}") in wordings}
             owners[folded(own)] = MappingProxyType(context)
     return owners
 
 
 @dataclass(frozen=True, slots=True)
 class _Wording:
-    """A way to call a device. words: the wording; value: the slot's where no other device is called so, else `shared`."""
+    """A way to call a device: its words; value: the slot's where no other device is called so, else `shared`."""
 
     node: Node
     words: str

@@ -4,8 +4,8 @@
           └─ scenes: Scene                     lists: NamedList
 
 `assistant.grammar.home` reads one from home.yaml. Values of slots are canonical names: `Device.name`, or `full_name`
-("kitchen ceiling light") where the sentence said which, or a shared wording ("lamp") that several devices have: which of
-them is meant is then to be asked (`Device.is_called`).
+("kitchen ceiling light") where the sentence said which, or a shared wording ("lamp") that several devices have: which
+of them is meant is then to be asked (`Device.is_called`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EVERYWHERE = "all"
 DOMAINS = ("light", "switch", "fan", "cover", "climate", "media_player", "lock")
 COVER_CLASSES = ("awning", "blind", "curtain", "door", "garage", "gate", "shade", "shutter", "window")
 CONFIRMED_CLASSES = ("door", "garage", "gate")
-"""Covers that let somebody in: moving one is asked about first, and so is any lock, unless the device says otherwise."""
+"""Covers that let somebody in: moving one is asked about first, as any lock is, unless the device says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class Area:
 class Device:
     """Something that can be switched, set or asked.
 
-    id: as the outside knows it ("light.sink"). area: an Area's name, "" for none. kind: of a cover, one of COVER_CLASSES.
+    id: as the outside knows it ("light.sink"). area: an Area's name, "" for none.
+    kind: of a cover, one of COVER_CLASSES.
     full_name: a name that no other device has; `name` itself where that is so. confirm: ask before acting on it.
     """
 

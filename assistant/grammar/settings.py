@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,7 +21,7 @@ class Header:
     """What the two files say.
 
     name: "" if not said. rare: alternative in lower case → natural log of its weight; rare_places: where each stands.
-    home: lists come from the user's home. together: which commands may be joined, and where that is said; None for none.
+    home: lists come from the user's home. together: which commands may be joined, None for none, and where it is said.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Header:
     rare_places: Mapping[str, Place]
     home: bool = False
     together: TogetherSpec | None = None
-    together_place: Place = Place(CONTEXT_FILE, 1)
+    together_place: Place = field(default_factory=lambda: Place(CONTEXT_FILE, 1))
 
 
 def read_settings(folder: Path, faults: Faults) -> Header:

@@ -52,7 +52,8 @@ def decided_from_file(understander: Understander, sound: NDArray[np.float32]) ->
     utterance = cut_clip(np.round(sound * 32767).astype(np.int16), open_vad("silero"))
     transcript = understander.recognize(utterance)
     understanding = understander.understand(transcript, understander.context, 0.0)
-    return understander.decision(utterance, transcript, understanding, understander.reply(understanding))
+    reply = understander.reply(understanding)
+    return understander.decision(utterance, transcript, understander.context, understanding, understanding, reply)
 
 
 @contextmanager
