@@ -1,72 +1,270 @@
-"""What an intent does: a skill takes the slots and tells what it found out, which the reply template may name.
+"""What an intent does: finds the skill that actions.yaml names, asks first where that is risky, and lets it act.
 
-Skills are registered as entry points `assistant.skills`; a context's actions.yaml says which intent goes to which.
+A skill that raises or hangs is said to have failed, and after MAX_FAILURES in a row it is not asked any more; the
+others go on. `Skills.act` never raises because of a skill.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from typing import Any, Protocol
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+from assistant.act.everyday import Say, WallClock
+from assistant.act.guard import Guard, HangError, RaisedError
+from assistant.act.plugins import SKILLS, Found, State, Status, find, load
+from assistant.act.skill import DEFAULT_TIMEOUT_S, Request, Result, Services, Skill, confirm, failed
 from assistant.clock import Clock
+from assistant.errors import AssistantError
 from assistant.grammar.tree import Action, Context
 from assistant.types import EMPTY
 
+MAX_FAILURES = 3
+"""So often in a row may a skill raise or hang before it is not asked any more."""
 
-class Skill(Protocol):
-    """Something that the assistant can do."""
+START_TIMEOUT_S = 10.0
+UNDO_WITHIN_S = 120.0
+"""So long can what was done last be taken back."""
 
-    @property
-    def name(self) -> str:
-        """Name as in actions.yaml."""
-        ...
-
-    def handle(self, intent: str, slots: Mapping[str, Any], parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Do it; values for the reply template."""
-        ...
+log = logging.getLogger(__name__)
 
 
-class Say:
-    """Does nothing but answer."""
+@dataclass(slots=True)
+class _Plugged:
+    """A skill in use. guard: its thread. failures: in a row."""
 
-    name = "say"
+    skill: Skill
+    guard: Guard
+    found: Found | None
+    status: Status
+    failures: int = 0
 
-    def handle(self, intent: str, slots: Mapping[str, Any], parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Nothing to find out."""
-        del intent, slots, parameters
-        return EMPTY
 
-
-class WallClock:
-    """Time and date, as they are said: "twenty past nine" is left to the voice, which reads 9:20."""
-
-    name = "clock"
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def handle(self, intent: str, slots: Mapping[str, Any], parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        """{time}: "9:05 PM"; {date}: "Tuesday, November 24"."""
-        del intent, slots, parameters
-        now = dt.datetime.fromtimestamp(self._clock.wall()).astimezone()
-        hour = now.hour % 12 or 12
-        return {"time": f"{hour}:{now:%M %p}", "date": f"{now:%A, %B} {now.day}"}
+@dataclass(frozen=True, slots=True)
+class _Undo:
+    plugged: _Plugged
+    function: Callable[[], Result]
+    at: float
 
 
 class Skills:
-    """The skills of one assistant, by name. An intent without a skill of ours is answered only."""
+    """The skills of one assistant, by name.
 
-    def __init__(self, skills: tuple[Skill, ...]) -> None:
-        self._skills = {skill.name: skill for skill in skills}
+    state: the folder below which each skill has its own; tell: is given one line when a skill is given up.
+    """
+
+    def __init__(self, services: Services, tell: Callable[[str], None] = log.warning) -> None:
+        self._services, self._tell = services, tell
+        self._plugged: dict[str, _Plugged] = {}
+        self._statuses: dict[str, Status] = {}
+        self._undo: _Undo | None = None
+
+    # -- gathering ---------------------------------------------------------------------------------------------------
+
+    def add(self, skill: Skill, found: Found | None = None) -> None:
+        """Start `skill` and use it under its name; what is wrong with it becomes its state."""
+        own = replace(self._services, state=_own_folder(self._services.state, skill.name))
+        guard = Guard(skill.name, self._services.clock)
+        status = found.status(State.ENABLED) if found else Status("skills", skill.name, State.ENABLED)
+        start = getattr(skill, "start", None)
+        try:
+            if start is not None:
+                guard.call(lambda: start(own), START_TIMEOUT_S)
+        except HangError as error:
+            self._give_up(replace(status, state=State.FAILED_CHECK, reason=f"when it was started, {error}"))
+        except AssistantError as error:
+            self._give_up(replace(status, state=State.CONFIG_ERROR, reason=str(error)))
+        except RaisedError as error:
+            self._give_up(replace(status, state=State.FAILED_CHECK, reason=f"when it was started, {error}"))
+        else:
+            self._plugged[skill.name] = _Plugged(skill, guard, found, status)
+            self._statuses[skill.name] = status
+
+    def add_found(self, found: Found) -> None:
+        """Load a registered skill and start it."""
+        factory = load(found, self._services.clock)
+        if isinstance(factory, Status):
+            self._give_up(factory)
+            return
+        guard = Guard(found.name, self._services.clock)
+        try:
+            skill = guard.call(factory, START_TIMEOUT_S)
+        except (HangError, RaisedError, AssistantError) as error:
+            self._give_up(found.status(State.LOAD_ERROR, str(error)))
+            return
+        finally:
+            guard.close()
+        faults = [*_faults(skill, found.name)]
+        if faults:
+            self._give_up(found.status(State.FAILED_CHECK, "; ".join(faults)))
+        else:
+            self.add(skill, found)
+
+    def switch_off(self, found: Found) -> None:
+        """Note a skill that the configuration does not want."""
+        self._statuses[found.name] = found.status(State.DISABLED, "in the configuration")
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """The state of each skill, by name."""
+        return tuple(self._statuses[name] for name in sorted(self._statuses))
+
+    def __getitem__(self, name: str) -> Skill:
+        """The skill of this name, where it is in use."""
+        return self._plugged[name].skill
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._plugged
+
+    # -- acting ------------------------------------------------------------------------------------------------------
+
+    def act(
+        self,
+        context: Context,
+        intent: str,
+        slots: Mapping[str, Any],
+        *,
+        response: str = "default",
+        text: str = "",
+        confirmed: bool = False,
+    ) -> Result:
+        """Let the skill behind `intent` act; or a question that has to be answered first.
+
+        response: key of the reply template that the wording asks for. text: the words. confirmed: the question whether
+        to do exactly this was answered with yes.
+        """
+        action = context.actions.get(intent, Action("say"))
+        request = Request(
+            intent, slots, action.parameters, context, self._services.clock.wall(), response, text, confirmed
+        )
+        plugged = self._plugged.get(action.skill)
+        if plugged is None:
+            return self._absent(action.skill)
+        if action.risk == "confirm" and not confirmed:
+            return confirm(request, f"Shall I really do that: {text}?" if text else "Shall I really do that?")
+        result = self._guarded(plugged, lambda: plugged.skill.handle(request), _timeout_s(plugged.skill, request))
+        if result.undo is not None:
+            self._undo = _Undo(plugged, result.undo, self._services.clock.monotonic())
+        elif result.ok and result.question is None and action.skill != "say":
+            self._undo = None
+        return result
+
+    def undo(self) -> Result:
+        """Take back what was done last, where that can be."""
+        last, self._undo = self._undo, None
+        if last is None or self._services.clock.monotonic() - last.at > UNDO_WITHIN_S:
+            return failed("There is nothing that I could take back.", "nothing_to_undo")
+        return self._guarded(last.plugged, last.function, DEFAULT_TIMEOUT_S)
+
+    def quiet(self) -> bool:
+        """Somebody said stop: end every sound of the skills; True if there was one."""
+        stopped = False
+        for plugged in tuple(self._plugged.values()):
+            quiet = getattr(plugged.skill, "quiet", None)
+            if quiet is not None:
+                stopped = self._guarded(plugged, _as_result(quiet), DEFAULT_TIMEOUT_S).ok or stopped
+        return stopped
 
     def handle(self, context: Context, intent: str, slots: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Let the skill behind `intent` act."""
+        """What the skill behind `intent` found out, for the reply template; nothing where there is none."""
         action = context.actions.get(intent, Action("say"))
-        skill = self._skills.get(action.skill)
-        return skill.handle(intent, slots, action.parameters) if skill else EMPTY
+        return self.act(context, intent, slots).values if action.skill in self._plugged else EMPTY
+
+    def close(self) -> None:
+        """Stop every skill."""
+        for plugged in self._plugged.values():
+            stop = getattr(plugged.skill, "stop", None)
+            if stop is not None:
+                self._guarded(plugged, _as_result(stop), START_TIMEOUT_S)
+            plugged.guard.close()
+        self._plugged.clear()
+
+    # -- what goes wrong ---------------------------------------------------------------------------------------------
+
+    def _guarded(self, plugged: _Plugged, function: Callable[[], Any], timeout_s: float) -> Result:
+        """The result of a call into a skill, whatever it does."""
+        name = plugged.skill.name
+        try:
+            result = plugged.guard.call(function, timeout_s)
+        except HangError as error:
+            return self._failure(plugged, str(error), f"Sorry, {name} did not answer in time.")
+        except AssistantError as error:
+            log.warning("skill %s: %s", name, error)
+            return failed(f"Sorry, that did not work: {error.what}{f'; {error.remedy}' if error.remedy else ''}.")
+        except RaisedError as error:
+            log.warning("skill %s", name, exc_info=error.error)
+            return self._failure(plugged, str(error), f"Sorry, {name} has failed.")
+        if not isinstance(result, Result):
+            reason = f"it answered with {type(result).__name__}, not a Result"
+            return self._failure(plugged, reason, f"Sorry, {name} has failed.")
+        plugged.failures = 0
+        return result
+
+    def _failure(self, plugged: _Plugged, reason: str, text: str) -> Result:
+        plugged.failures += 1
+        if plugged.failures >= MAX_FAILURES and self._plugged.get(plugged.skill.name) is plugged:
+            del self._plugged[plugged.skill.name]
+            self._give_up(replace(plugged.status, state=State.FAILING, reason=reason))
+            text = f"{text} I will not use it any more until I am started again."
+        return failed(text)
+
+    def _give_up(self, status: Status) -> None:
+        self._statuses[status.name] = status
+        self._tell(f"skill {status.name}: {status.state.value}: {status.reason}")
+
+    def _absent(self, name: str) -> Result:
+        status = self._statuses.get(name)
+        if status is None:
+            return failed(f"Sorry, there is no skill called {name}.", "no_skill", skill=name)
+        return failed(f"Sorry, {name} is not working: {status.reason}.", "no_skill", skill=name)
 
 
 def built_in(clock: Clock) -> Skills:
-    """The skills that come with the assistant."""
-    return Skills((Say(), WallClock(clock)))
+    """The skills that need nothing: answers, and the clock."""
+    skills = Skills(Services(clock))
+    for skill in (Say(), WallClock()):
+        skills.add(skill)
+    return skills
+
+
+def open_skills(
+    services: Services, *, disabled: Iterable[str] = (), tell: Callable[[str], None] = log.warning
+) -> Skills:
+    """All registered skills, started, except those named in `disabled`."""
+    skills, off = Skills(services, tell), frozenset(disabled)
+    for found in find(SKILLS):
+        if found.name in off:
+            skills.switch_off(found)
+        else:
+            skills.add_found(found)
+    return skills
+
+
+def _faults(skill: Any, name: str) -> Iterable[str]:
+    """What is not as the protocol says."""
+    if getattr(skill, "name", None) != name:
+        yield f"its name is {getattr(skill, 'name', None)!r}, but it is registered as {name!r}"
+    for method in ("handle", "start", "stop", "quiet"):
+        found = getattr(skill, method, None)
+        if (found is not None or method == "handle") and not callable(found):
+            yield f"it has no method {method}"
+
+
+def _timeout_s(skill: Skill, request: Request) -> float:
+    """Seconds that a call may take: what actions.yaml grants and a moment more, or what the skill wants."""
+    granted = request.parameters.get("timeout_s")
+    own = getattr(skill, "timeout_s", DEFAULT_TIMEOUT_S)
+    return max(float(own), float(granted) + 1.0) if isinstance(granted, (int, float)) else float(own)
+
+
+def _as_result(function: Callable[[], Any]) -> Callable[[], Result]:
+    """A call whose answer only says whether there was something to do."""
+    return lambda: Result(ok=bool(function()))
+
+
+def _own_folder(state: Path | None, name: str) -> Path | None:
+    """A skill's own folder; its name is made harmless as a file's."""
+    return state / "skills" / re.sub(r"[^\w-]", "_", name) if state else None
