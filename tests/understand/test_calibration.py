@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from assistant.types import Hypothesis
 from assistant.understand.calibration import (
@@ -73,7 +74,7 @@ def test_features_are_what_their_names_say() -> None:
     assert features(best, [hypothesis_of(1.0, [-1.0], -40.0)])[3] == MARGIN_CAP
 
 
-def drawn(truth: Logistic, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def drawn(truth: Logistic, rows: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
     """Random features, what came of them, and its true probability."""
     rng = np.random.default_rng(seed)
     x = rng.normal((1.0, 2.3, -1.5, 5.0), (0.6, 0.4, 1.0, 3.0), (rows, len(FEATURES)))

@@ -73,7 +73,8 @@ def by_hand(model: Model, compiled: Compiled, sound: Encoded) -> dict[tuple[int,
         log_p = logits - log_sum_exp(logits)
         if acceptor.final[state] > -np.inf:
             end = float(log_p[columns.end] - 0.4 * table.ends[state] + acceptor.final[state])
-            scores[(*tokens, END)] = score + end
+            whole = (*tokens, END)
+            scores[whole] = score + end
         for at in range(acceptor.offsets[state], acceptor.offsets[state + 1]):
             gain = float(log_p[columns.arcs[at]] - 0.4 * table.arcs[at] + acceptor.weights[at])
             todo.append((int(acceptor.to[at]), (*tokens, int(acceptor.tokens[at])), score + gain, step.past))
