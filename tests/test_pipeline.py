@@ -42,7 +42,7 @@ Spoken = Callable[[str], Pcm]
 
 LATTE = "Can I have a large latte with soy milk?"
 ESPRESSO = "Give me a double shot espresso with sugar and cream."
-MINUTES = 10
+MINUTES = 5
 FOREIGN = "The train to the airport leaves every twenty minutes."
 
 
@@ -357,7 +357,7 @@ def test_what_comes_too_late_is_a_sentence_of_its_own() -> None:
     assert not goes_on(before, cut(99.0, 0.1, 1.0, 1.3, 2))
 
 
-def test_ten_minutes_of_silence_take_no_more_memory_than_one(
+def test_five_minutes_of_silence_take_no_more_memory_than_one(
     moonshine: Moonshine, barista: Context, clock: HeldClock
 ) -> None:
     rng = np.random.default_rng(5)
