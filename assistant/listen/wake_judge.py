@@ -18,6 +18,8 @@ PATIENCE_S = 0.4
 """At the latest so long after `maybe` was reached it is decided."""
 REARM = 0.5
 """Share of `maybe` that the score must fall below before the word can be said again."""
+DEAD_S = 0.6
+"""And a word that woke is not said again sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One word's whole memory. since: time at which `maybe` was reached. peak: the best score since then."""
+    """One word's whole memory. since: time at which `maybe` was reached or it woke. peak: the best score since then."""
 
     stage: Stage = Stage.QUIET
     since: float = 0.0
@@ -85,7 +87,8 @@ class Judgement:
 def judge(judgement: Judgement, score: Score, thresholds: Thresholds) -> tuple[Judgement, Verdict]:
     """Return where things stand after one more score, and what it means."""
     decided = judgement.stage in (Stage.SPENT, Stage.REFUSED)
-    if decided and score.value < REARM * thresholds.maybe:
+    dead = judgement.stage is Stage.SPENT and score.at - judgement.since < DEAD_S
+    if decided and not dead and score.value < REARM * thresholds.maybe:
         return Judgement(), Verdict.NOTHING
     if judgement.stage is not Stage.SPENT and score.value >= thresholds.sure:
         return Judgement(Stage.SPENT, score.at, score), Verdict.SAID
