@@ -117,6 +117,15 @@ class Trace(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_days: Annotated[float, Meta(gt=0, le=36_500, description="records older than so many days are dropped")] = 14
 
 
+class Home(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Your home."""
+
+    file: Annotated[
+        str | None,
+        Meta(description="your areas, devices, scenes and lists; null looks for home.yaml beside your config.yaml"),
+    ] = None
+
+
 class Paths(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where files are kept; null follows the XDG folders, or systemd's when it runs as a service."""
 
@@ -134,6 +143,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     recognize: Recognize = Recognize()
     speak: Speak = Speak()
     trace: Trace = Trace()
+    home: Home = Home()
     paths: Paths = Paths()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import logging
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +58,18 @@ def open_context(config: Config, path_or_name: str = "") -> Context:
     """The context of this name or folder, the configured one by default. Raises ContextError."""
     from assistant.grammar.load import load_context
 
-    return load_context(path_or_name or config.context, context_folders(config))
+    return load_context(path_or_name or config.context, context_folders(config), home_file(config))
+
+
+def home_file(config: Config) -> Path | None:
+    """The user's home.yaml: as configured, else the one beside the user's configuration if there is one."""
+    from assistant.folders import user_config_folder
+    from assistant.grammar.home import HOME_FILE
+
+    if config.home.file:
+        return Path(config.home.file).expanduser()
+    own = user_config_folder(os.environ) / HOME_FILE
+    return own if own.is_file() else None
 
 
 def open_recognizer(config: Config, language: str = "en", *, background: bool = False) -> Recognizer:
@@ -188,7 +200,8 @@ class ContextWatch(threading.Thread):
         self._seen = stamps
         u = self._understander
         try:
-            u.use(u.recognizer.prepare(load_context(u.context.folder)))
+            home = Path(u.context.home.file) if u.context.home and u.context.home.file else None
+            u.use(u.recognizer.prepare(load_context(u.context.folder, home=home)))
         except AssistantError as error:
             self._tell(f"the edited context is not used: {error}")
             return False
@@ -196,9 +209,10 @@ class ContextWatch(threading.Thread):
         return True
 
     def _stamps(self) -> dict[str, tuple[int, int]]:
-        folder = Path(self._understander.context.folder)
+        folder, home = Path(self._understander.context.folder), self._understander.context.home
         found: dict[str, tuple[int, int]] = {}
-        for path in sorted([*folder.rglob("*.yaml"), *folder.glob("calibration.json")]):
+        homes = [Path(home.file)] if home and home.file else []
+        for path in sorted({*folder.rglob("*.yaml"), *folder.glob("calibration.json"), *homes}):
             try:
                 stat = path.stat()
             except OSError:  # removed between the listing and here: the next look sees it gone

@@ -45,7 +45,10 @@ GROUPS = (
     ),
     Group(
         "Teach it",
-        (Verb("context", "context", "make, check, test and calibrate what can be said"),),
+        (
+            Verb("context", "context", "make, check, test and calibrate what can be said"),
+            Verb("home", "home", "name your areas, devices, scenes and lists, and check them"),
+        ),
     ),
     Group(
         "Sound",

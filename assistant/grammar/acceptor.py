@@ -107,7 +107,7 @@ class LazyAcceptor:
             np.array(tokens, np.int32),
             np.array([to for to, _ in moves], np.int32),
             np.array([weight for _, weight in moves], np.float32),
-            final,
+            float(np.float32(final)),  # as the compiled acceptor keeps it
             wildcard,
             terminal,
         )

@@ -12,6 +12,9 @@ from assistant.grammar.tree import Action, ListRef, Place, RuleRef, Template
 
 Note = tuple[Place, str]
 
+SLIP = 0.75
+"""How alike (difflib's ratio) an unknown name in a reply must be to a slot's to be taken for a slip of it."""
+
 
 def cross_check(
     resolved: Resolved, responses: Responses, actions: Mapping[str, Action], places: Mapping[str, Place]
@@ -53,7 +56,7 @@ def _replies(slots: Mapping[str, set[str]], responses: Responses) -> Iterator[No
             continue  # a fault already
         # A skill may bring values of its own, so only what looks like a slip is worth a word.
         for slot in named:
-            hint = did_you_mean(slot, slots[intent])
+            hint = did_you_mean(slot, slots[intent], cutoff=SLIP)
             if slot not in slots[intent] and hint:
                 yield place, f"reply '{key}' of '{intent}' names '{slot}', which no sentence fills{hint}"
 

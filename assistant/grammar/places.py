@@ -89,15 +89,15 @@ class Located:
         return self.value
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" with the name nearest to `name`, or "" when none is near."""
-    near = nearest(name, names)
+def did_you_mean(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return " (did you mean 'x'?)" with the name nearest to `name`, or "" when none is near (difflib's ratio)."""
+    near = nearest(name, names, cutoff)
     return f" (did you mean '{near}'?)" if near else ""
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the name that is most like `name`, or "" when none is near."""
-    matches = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(name, list(names), n=1, cutoff=cutoff)
     return matches[0] if matches else ""
 
 

@@ -18,10 +18,25 @@ from assistant.grammar.places import Faults, did_you_mean
 from assistant.grammar.resolve import AFTER, BEFORE, Resolved
 from assistant.grammar.schema import TogetherSpec
 from assistant.grammar.template import references, replace_references, sequence
-from assistant.grammar.tree import Choice, ListRef, ListValue, Node, Place, RuleRef, Sequence, Template, Text, TextList, Wildcard
+from assistant.grammar.tree import (
+    Choice,
+    ListRef,
+    ListValue,
+    Node,
+    Place,
+    RuleRef,
+    Sequence,
+    Template,
+    Text,
+    TextList,
+    Wildcard,
+)
 
 TOGETHER = "Together"
 FIRST, THEN = PARTS = ("first", "then")
+
+RAREST = math.log(0.5)
+"""Sentences with a smaller weight are not joined: they would cost states and are hardly said together with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,7 @@ def join(resolved: Resolved, spec: TogetherSpec, place: Place, faults: Faults) -
             faults.add(place, f"together: there is no intent '{intent}'{hint}", "name intents that have sentences")
     names = {}
     for part, wanted in ((FIRST, spec.first), (THEN, spec.then)):
-        templates = [t for t in resolved.templates if t.intent in wanted and not _has_free_words(t.node, resolved)]
+        templates = [t for t in resolved.templates if t.intent in wanted and _may_be_joined(t, resolved)]
         if not templates:
             return
         names[part] = f"commands [{part}]"
@@ -66,9 +81,7 @@ def join(resolved: Resolved, spec: TogetherSpec, place: Place, faults: Faults) -
     if BEFORE in resolved.rules:
         parts = [RuleRef(BEFORE), *parts, RuleRef(AFTER)]
     source = f"… {'|'.join(spec.joined_by)} …"
-    resolved.templates.append(
-        Template(TOGETHER, sequence(parts), source, weight=math.log(spec.weight), place=place)
-    )
+    resolved.templates.append(Template(TOGETHER, sequence(parts), source, weight=math.log(spec.weight), place=place))
 
 
 def _marked(template: Template, part: str, resolved: Resolved) -> Node:
@@ -110,8 +123,10 @@ def _without_skip_words(node: Node) -> Node:
     return sequence(item for item in node.items if item not in (RuleRef(BEFORE), RuleRef(AFTER)))
 
 
-def _has_free_words(node: Node, resolved: Resolved) -> bool:
-    return any(isinstance(resolved.lists[reference.list], Wildcard) for reference in _slots(node, resolved))
+def _may_be_joined(template: Template, resolved: Resolved) -> bool:
+    """Usual wordings without free words, which could be anything, also the other command."""
+    free = any(isinstance(resolved.lists[reference.list], Wildcard) for reference in _slots(template.node, resolved))
+    return not free and template.weight >= RAREST
 
 
 def _slots(node: Node, resolved: Resolved) -> Iterator[ListRef]:

@@ -16,15 +16,16 @@ from benchmarks.make_home import make_home
 @pytest.mark.parametrize(("devices", "areas"), [(20, 6), (200, 20)])
 def test_every_device_and_area_of_a_made_home_has_exactly_one_meaning(tmp_path: Path, devices: int, areas: int) -> None:
     context = load_context(make_home(devices, areas, tmp_path / "home"))
-    names, rooms = context.lists["name"], context.lists["area"]
-    assert isinstance(names, TextList)
+    home, rooms = context.home, context.lists["area"]
+    assert home is not None
     assert isinstance(rooms, TextList)
-    assert len({value.value for value in names.values}) == devices
+    assert len(home.devices) == devices
     assert len({value.value for value in rooms.values}) == areas
     assert [finding for finding in lint(context) if finding.severity is Severity.ERROR] == []
-    for value in names.values[::25]:
-        (found,) = match(context, f"turn on the {value.value}")
-        assert dict(found.slots) == {"name": value.value}
+    for device in home.devices[::25]:
+        wording = {"lock": "lock", "cover": "open"}.get(device.domain, "turn on")
+        (found,) = match(context, f"{wording} the {device.name} in the {device.area}")
+        assert found.slots["name"] == device.full_name
 
 
 def test_the_same_numbers_make_the_same_home(tmp_path: Path) -> None:

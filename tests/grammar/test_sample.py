@@ -35,9 +35,9 @@ def test_the_same_seed_draws_the_same_and_another_does_not() -> None:
 
 def test_intents_templates_and_values_have_equal_turns() -> None:
     context = load_context("home")
-    drawn = sample(context, 1200)
+    drawn = sample(context, 60 * len(context.intents))
     intents = Counter(item.intent for item in drawn)
-    assert set(intents.values()) == {1200 // len(context.intents)}
+    assert set(intents.values()) == {60}
     for intent in context.intents:
         templates = Counter(id(item.template) for item in drawn if item.intent == intent)
         assert max(templates.values()) - min(templates.values()) <= 1
