@@ -134,9 +134,10 @@ def _list(reader: TraceReader, args: argparse.Namespace) -> int:
         ]
         print_json(rows)
     elif records:
-        print(
-            table(("id", "when", "decision"), [(r.id, f"{_local(r.at):%d %b %H:%M:%S}", headline(r)) for r in records])
-        )
+        room = max(shutil.get_terminal_size((160, 24)).columns - 42, 40)
+        lines = [textwrap.shorten(headline(record), room, placeholder=" …") for record in records]
+        rows = [(r.id, f"{_local(r.at):%d %b %H:%M:%S}", line) for r, line in zip(records, lines, strict=True)]
+        print(table(("id", "when", "decision"), rows))
     else:
         print("No decision is recorded yet.")
     return 0

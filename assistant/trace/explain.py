@@ -124,7 +124,7 @@ def _outcome(record: Record) -> Iterator[str]:
         yield "It said nothing."
     if record.result is not None:
         yield f"The question that was open decided it: {final.reason}."
-        yield f"By itself the sound was: {decided.outcome} {meaning_of(decided.intent, decided.slots)}".rstrip() + "."
+        yield f"By itself it was: {decided.outcome} {meaning_of(decided.intent, decided.slots)}".rstrip() + "."
     if record.provisional:
         yield "The sentence could have gone on, so what cannot be undone waited a moment."
 

@@ -110,7 +110,7 @@ class TraceFile:
         """Give pages back to the disk where the file is larger than it may be (the limit was lowered)."""
         pages: int = self._database.execute("PRAGMA page_count").fetchone()[0]
         if pages * PAGE_BYTES > self._room:
-            self._database.execute("PRAGMA incremental_vacuum").fetchall()
+            _give_back(self._database)
 
     @property
     def _room(self) -> int:
@@ -211,7 +211,7 @@ def _forget(folder: Path, statement: str, values: Sequence[tuple[object, ...]]) 
             _set_up(database)
             with _transaction(database):
                 count = sum(database.execute(statement, value).rowcount for value in values)
-            database.execute("PRAGMA incremental_vacuum").fetchall()
+            _give_back(database)
             # The log still holds what was deleted until it is emptied into the file.
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
@@ -278,6 +278,11 @@ def _free_id(database: sqlite3.Connection, at: float) -> str:
         if database.execute("SELECT 1 FROM decisions WHERE id = ?", (id_,)).fetchone() is None:
             return id_
         millisecond += 1
+
+
+def _give_back(database: sqlite3.Connection) -> None:
+    """Return free pages to the disk; as a script, since `execute` would free but one of them."""
+    database.executescript("PRAGMA incremental_vacuum")
 
 
 def _used_bytes(database: sqlite3.Connection) -> int:

@@ -23,13 +23,15 @@ from assistant.trace.svg import Drawing, shortened, side_by_side, text_width
 from assistant.types import FRAME_MS, SAMPLE_RATE_HZ
 
 WIDTH = 1200
-LEFT, RIGHT = 92.0, 1172.0
+LEFT, RIGHT = 132.0, 1172.0
 LEAD_S, TAIL_S = 0.35, 0.3
 """Shown before the voice begins and after the last thing that happened."""
 ROWS = 3
 """Hypotheses drawn over time."""
 MEANINGS = 5
 CHIP = 11.5
+BOLD = 1.1
+"""So much wider is bold text."""
 LOWEST_NATS = -12.0
 LOUD_DB, QUIET_DB = 0.0, -70.0
 
@@ -87,7 +89,7 @@ def _header(d: Drawing, record: Record) -> float:
     d.box(28, 26, width, 26, colour, 13)
     d.text(28 + width / 2, 44, word, "#ffffff", 13, anchor="middle", weight=600)
     said = f"“{record.text or final.text}”" if record.text or final.text else "no words"
-    d.text(28 + width + 14, 46, shortened(said, RIGHT - width - 60, 20), INK, 20, weight=600)
+    d.text(28 + width + 14, 46, shortened(said, (RIGHT - width - 42) / BOLD, 19), INK, 19, weight=600)
     meaning = meaning_of(final.intent, final.slots) if final.outcome != "refuse" else final.reason
     d.text(28, 76, shortened(meaning, RIGHT - 28, 13), INK, 13)
     reply = final.question or record.reply
@@ -165,7 +167,7 @@ def _waiting(d: Drawing, record: Record, axis: _Axis, y: float, height: float) -
     begin, end = axis.x(u.speech_end_s), axis.x(u.speech_end_s + record.felt_ms / 1000)
     d.line(end, y, end, y + height, INK, 1.5)
     d.line(begin, y + height - 12, end, y + height - 12, INK, 1.0)
-    label = f"decided {record.felt_ms:.0f} ms after"
+    label = f"decided after {record.felt_ms:.0f} ms"
     outside = end + 6 + text_width(label, 11) < RIGHT
     d.text(end + (6 if outside else -6), y + 16, label, INK, 11, anchor="start" if outside else "end", weight=600)
 
@@ -284,12 +286,9 @@ def _bottom(d: Drawing, record: Record, y: float, labels: Callable[[HypothesisRe
     if len(best.tokens):
         _title(d, y - 6, "Scores")
         _scores(d, best, labels(best), (LEFT, split), y)
-        left = split + 60
-    else:
-        left = LEFT
-    meanings_end = _meanings(d, record, left, y)
-    gauge_end = _gauge(d, record, left, max(meanings_end, y + 150.0))
-    return max(gauge_end, y + 270.0)
+        meanings_end = _meanings(d, record, split + 60, y)
+        return max(_gauge(d, record, split + 60, max(meanings_end, y + 150.0)), y + 270.0)
+    return _gauge(d, record, LEFT, _meanings(d, record, LEFT, y))
 
 
 def _scores(d: Drawing, best: HypothesisRecord, texts: list[str], span: tuple[float, float], y: float) -> None:
