@@ -13,7 +13,9 @@ from assistant.grammar.sample import sample
 from benchmarks.jsgf import to_jsgf
 from benchmarks.sentences import belongs, known_sentences
 
-pocketsphinx = pytest.importorskip("pocketsphinx", reason="the extra bench is not installed")
+pocketsphinx = pytest.importorskip(
+    "pocketsphinx", reason="pocketsphinx has no wheel for this Python, or the extra bench is not installed"
+)
 
 
 def sphinx_accepts(grammar: str, folder: Path, sentences: list[str]) -> list[bool]:

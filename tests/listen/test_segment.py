@@ -151,6 +151,7 @@ def test_the_pre_roll_does_not_reach_into_the_speech_before() -> None:
     assert second.speech_start_s == pytest.approx(0.8)
 
 
+@pytest.mark.real
 def test_an_hour_of_silence_keeps_only_the_pre_roll() -> None:
     segmenter = Segmenter(Told([], 2))
     frame = AudioFrame(pcm=silence(0.02), at=0.0)
