@@ -136,8 +136,9 @@ def _list(reader: TraceReader, args: argparse.Namespace) -> int:
     elif records:
         room = max(shutil.get_terminal_size((160, 24)).columns - 42, 40)
         lines = [textwrap.shorten(headline(record), room, placeholder=" …") for record in records]
-        rows = [(r.id, f"{_local(r.at):%d %b %H:%M:%S}", line) for r, line in zip(records, lines, strict=True)]
-        print(table(("id", "when", "decision"), rows))
+        times = [f"{_local(record.at):%d %b %H:%M:%S}" for record in records]
+        ids = [record.id for record in records]
+        print(table(("id", "when", "decision"), list(zip(ids, times, lines, strict=True))))
     else:
         print("No decision is recorded yet.")
     return 0
