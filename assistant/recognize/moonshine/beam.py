@@ -135,7 +135,7 @@ class Beam:
         o = self._options
         self._end(ways, logits, scores, weights)
         total = scores[ways.row] + log_p - o.lambda_ * ways.ilm + ways.weight
-        best = total.max(initial=-np.inf)
+        best = float(total.max(initial=-np.inf))
         done = max((end.score for end in self._ends), default=-np.inf)
         alive = np.flatnonzero(total >= max(best - o.prune, done - o.late))
         if len(alive) > o.width:
