@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from assistant.earcons import PEAK, RATE_HZ, Earcon, sound
 
@@ -16,7 +17,7 @@ def test_an_earcon_is_short_quiet_and_ends_without_a_click(earcon: Earcon) -> No
 
 
 def test_wake_rises_and_error_falls() -> None:
-    def pitch_hz(pcm: np.ndarray) -> float:
+    def pitch_hz(pcm: NDArray[np.int16]) -> float:
         spectrum = np.abs(np.fft.rfft(pcm.astype(float) * np.hanning(len(pcm))))
         return float(spectrum.argmax() * RATE_HZ / len(pcm))
 
