@@ -96,7 +96,7 @@ def _header(d: Drawing, record: Record) -> float:
     when = time.strftime("%d %B %Y, %H:%M:%S", time.localtime(record.at))
     facts = [when, record.id, f"context {record.context}", f"{record.engine} {record.variant}"]
     if reply:
-        facts.insert(0, f"answer: “{reply}”")
+        facts.insert(0, f"{'asked' if final.question else 'answered'}: “{reply}”")
     d.text(28, 97, shortened("  ·  ".join(facts), RIGHT - 28, 12), MUTED, 12)
     return 124.0
 

@@ -238,6 +238,25 @@ def test_two_writers_and_one_that_forgets_lose_nothing(tmp_path: Path, decision:
     assert len(ids_in(tmp_path)) == 121
 
 
+def test_records_are_read_from_a_disk_that_became_read_only(tmp_path: Path, decision: Decision) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], check=False).returncode:
+        pytest.skip("mounting a disk needs to be root, outside a container")
+    try:
+        ids = fill(disk, decision, 3)
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert ids_in(disk) == ids
+        with pytest.raises(StorageError, match="read-only|readonly|Read-only"):
+            fill(disk, decision, 1)
+        with pytest.raises(StorageError, match="make it writable"):
+            forget(disk, ids)
+        with pytest.raises(StorageError, match="Read-only file system"):
+            forget_all(disk)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 WRITE_UNTIL_KILLED = """
 import itertools, sys
 from dataclasses import replace
