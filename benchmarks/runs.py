@@ -20,6 +20,8 @@ from benchmarks import document, tables
 
 if TYPE_CHECKING:
     from assistant.config import Config
+    from assistant.types import Utterance
+    from benchmarks.recordings import Order
 
 QUICK_CONDITIONS = ("clean", "kitchen 6 dB")
 LATENCY_CLIPS = 100
@@ -192,6 +194,36 @@ def start(args: argparse.Namespace) -> int:
         "version": processes.seconds(version),
     }
     return _finish(args, document.document("start", _command(args), results, _limited(args)), tables.start)
+
+
+def wake(args: argparse.Namespace) -> int:
+    """`assistant bench wake`."""
+    from assistant.grammar.load import load_context
+    from assistant.listen.vad import open_vad
+    from assistant.listen.wake import open_wake_words
+    from assistant.listen.wake_open import OpenOpinion
+    from benchmarks import systems, wake_breath, wake_cost, wake_tables
+    from benchmarks import wake as bench
+    from benchmarks.recordings import barista_orders
+    from benchmarks.scoring import mark
+
+    config = _config(args)
+    recognizer = open_recognizer(config)
+    context = load_context("barista")
+    prepared = prepare_context(recognizer, context)
+    with progress("hearing words and hours of other speech", bench.count(args.limit)) as advance:
+        hearings = bench.gather(args.limit, advance)
+    results: dict[str, Any] = {"heard": bench.measure(hearings, OpenOpinion([bench.WORD]))}
+    orders = barista_orders(min(args.limit or args.orders, args.orders))
+
+    def right(utterance: Utterance, order: Order) -> bool:
+        answer = systems.decided(recognizer.open(prepared).finish(utterance), context)
+        return mark(answer, order).strict
+
+    with progress("words and orders in one breath", 12 * len(orders)) as advance:
+        rows = wake_breath.measure(orders, open_wake_words([bench.WORD]), open_vad("silero"), right, advance)
+    results |= {"breath": plain(rows), "cost": wake_cost.measure()}
+    return _finish(args, document.document("wake", _command(args), results, _limited(args)), wake_tables.show)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from assistant.cli.output import add_json_option
 from assistant.errors import PluginError, UsageError
 
 PEERS = ("exact", "fuzzy", "pocketsphinx")
-QUICK = {"understand": 20, "refuse": 20, "latency": 15, "memory": 4, "start": 2}
+QUICK = {"understand": 20, "refuse": 20, "latency": 15, "memory": 4, "start": 2, "wake": 10}
 """How many recordings, commands or starts a quick run takes."""
 
 EXAMPLES = """examples:
@@ -46,6 +46,8 @@ def register(subparsers: Any) -> None:
     memory = _add(kinds, "memory", "memory of a listening process, without and with its voice", plot=False)
     memory.add_argument("--devices", type=int, default=200, metavar="N", help="devices in its context (default 200)")
     _add(kinds, "start", "time from the start of the program until it listens", plot=False)
+    wake = _add(kinds, "wake", "wake words missed, false alarms per hour, commands in one breath, cost", plot=False)
+    wake.add_argument("--orders", type=int, default=60, metavar="N", help="orders said after the word (default 60)")
 
 
 def _add(kinds: Any, name: str, summary: str, *, plot: bool) -> argparse.ArgumentParser:

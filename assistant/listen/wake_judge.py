@@ -18,20 +18,20 @@ PATIENCE_S = 0.4
 """At the latest so long after `maybe` was reached it is decided."""
 REARM = 0.5
 """Share of `maybe` that the score must fall below before the word can be said again."""
-DEAD_S = 0.6
-"""And a word that woke is not said again sooner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """Scores, 0..1. sure: wakes. maybe: wakes if the second opinion is at least `agree`.
 
+    dead_s: after it woke, no sooner than so long after may the word be said again, seconds.
     Raises ConfigError when they are out of order.
     """
 
     sure: float
     maybe: float
     agree: float
+    dead_s: float = 0.6
 
     def __post_init__(self) -> None:
         if not 0.0 < self.maybe <= self.sure <= 1.0 or not 0.0 <= self.agree <= 1.0:
@@ -87,7 +87,7 @@ class Judgement:
 def judge(judgement: Judgement, score: Score, thresholds: Thresholds) -> tuple[Judgement, Verdict]:
     """Return where things stand after one more score, and what it means."""
     decided = judgement.stage in (Stage.SPENT, Stage.REFUSED)
-    dead = judgement.stage is Stage.SPENT and score.at - judgement.since < DEAD_S
+    dead = judgement.stage is Stage.SPENT and score.at - judgement.since < thresholds.dead_s
     if decided and not dead and score.value < REARM * thresholds.maybe:
         return Judgement(), Verdict.NOTHING
     if judgement.stage is not Stage.SPENT and score.value >= thresholds.sure:

@@ -29,6 +29,8 @@ END_LAG_S = 0.1
 """An answer is about a word that ended so long before its last sample."""
 REACH_S = 2.4
 """16 embeddings rest on 1.96 s of sound; the rest lets the word lie a little before the end."""
+DEAD_S = 1.25
+"""The word stays in its sight for two seconds, and the score may fall and rise again."""
 LATEST_ANSWERS = 6
 """Of an opinion: what was said longer ago is another word."""
 
@@ -48,7 +50,9 @@ class OpenEngine:
 
     def open(self, words: Sequence[str], thresholds: Mapping[str, float]) -> WakeWord:
         limits = {word: thresholds.get(word, THRESHOLD) for word in words}
-        return Spotter(OpenScorer(words), {word: Thresholds(value, value, 0.0) for word, value in limits.items()})
+        return Spotter(
+            OpenScorer(words), {word: Thresholds(value, value, 0.0, DEAD_S) for word, value in limits.items()}
+        )
 
 
 def create() -> OpenEngine:

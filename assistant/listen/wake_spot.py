@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -66,7 +67,7 @@ class Spotter:
         self._second = second
         checked = second.words if second is not None else ()
         self._thresholds = {
-            word: limits if word in checked else Thresholds(limits.sure, limits.sure, 0.0)
+            word: limits if word in checked else replace(limits, maybe=limits.sure)
             for word, limits in thresholds.items()
         }
         self._keep = round(second.reach_s * SAMPLE_RATE_HZ) if second is not None else 0

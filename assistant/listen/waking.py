@@ -31,7 +31,7 @@ class WakingSettings:
     awake_s: float = 5.0
     follow_up_s: float = 8.0
     linger_s: float = 0.8
-    hail_s: float = 0.5
+    hail_s: float = 0.65
     rewake_s: float = 1.5
     tail_s: float = 0.3
     sure_s: float = 0.3

@@ -55,7 +55,7 @@ def test_a_command_in_the_same_breath_hears_no_earcon() -> None:
 
 
 def test_silence_after_the_word_is_hailed_once() -> None:
-    assert after(Detected(1.0), Heard(1.4), Heard(1.6), Heard(1.8))[1] == [Wake(), Hail()]
+    assert after(Detected(1.0), Heard(1.4), Heard(1.7), Heard(1.8))[1] == [Wake(), Hail()]
 
 
 def test_a_command_may_begin_until_the_window_closes() -> None:
