@@ -21,6 +21,7 @@ from assistant.errors import ConfigError
 
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
 Threads = Annotated[int, Meta(ge=1, le=64)]
+WakeScore = Annotated[float, Meta(gt=0, le=1)]
 PlaceM = tuple[float, float, float]
 
 
@@ -56,7 +57,8 @@ class Listen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where an utterance begins and ends."""
 
     mode: Annotated[
-        Literal["always", "push_to_talk"], Meta(description="listen all the time, or only while a key is held")
+        Literal["always", "push_to_talk", "wake"],
+        Meta(description="listen all the time, only while a key is held, or after a wake word"),
     ] = "always"
     vad: Annotated[
         Literal["auto", "silero", "webrtc"],
@@ -77,6 +79,29 @@ class Listen(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pre_roll_s: Annotated[
         float, Meta(ge=0, le=5, description="sound kept from before the voice was noticed, seconds")
     ] = 1.5
+
+
+class Wake(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Wake words, where listen.mode is wake."""
+
+    words: Annotated[
+        dict[str, str] | tuple[str, ...] | str,
+        Meta(
+            description="the words, or each word with the context that it is for ({alexa: home}); "
+            "`assistant wake list` names them"
+        ),
+    ] = "hey_jarvis"
+    thresholds: Annotated[
+        dict[str, WakeScore] | None,
+        Meta(description="by word, the score that wakes, instead of the shipped one; lower hears more, also wrongly"),
+    ] = None
+    awake_s: Annotated[
+        float, Meta(ge=0.65, le=60, description="from the wake word until a command must have begun, seconds")
+    ] = 5.0
+    follow_up_s: Annotated[
+        float, Meta(ge=0, le=60, description="from a question until its answer must have begun, seconds")
+    ] = 8.0
+    earcons: Annotated[bool, Meta(description="play a short sound when it waits for a command after the word")] = True
 
 
 class Recognize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -140,6 +165,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     context: Annotated[str, Meta(min_length=1, description="what can be said: a context's name or folder")] = "home"
     audio: Audio = Audio()
     listen: Listen = Listen()
+    wake: Wake = Wake()
     recognize: Recognize = Recognize()
     speak: Speak = Speak()
     trace: Trace = Trace()
@@ -287,10 +313,10 @@ def _in_words(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return " | ".join(map(str, get_args(hint)))
     if get_origin(hint) is tuple:
-        first, *rest = get_args(hint)
-        if rest == [...]:
-            return f"a list of {_in_words(first)}"
-        return f"[{', '.join(map(_in_words, get_args(hint)))}]"
+        first, *rest = map(_in_words, (part for part in get_args(hint) if part is not ...))
+        return f"[{', '.join([first, *rest])}]" if rest else f"a list of {first}"
+    if get_origin(hint) is dict:
+        return f"a mapping of text to {_in_words(get_args(hint)[1])}"
     if get_args(hint):
         return " or ".join(_in_words(part) for part in get_args(hint))
     return {int: "an integer", float: "a number", str: "text", bool: "true or false", type(None): "null"}[hint]

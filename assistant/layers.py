@@ -205,13 +205,13 @@ def _value(setting: _Setting) -> Any:
     if setting.text and setting.value == "null" and key.default is None:
         return None
     value = setting.value
-    if setting.text and value.startswith("["):
-        value = _listed(value)
+    if setting.text and value.startswith(("[", "{")):
+        value = _structured(value)
     return checked(key, value, setting.where, strict=not setting.text)
 
 
-def _listed(text: str) -> Any:
-    """A list as it would stand in a file; text that only begins like one stays text."""
+def _structured(text: str) -> Any:
+    """A list or mapping as it would stand in a file; text that only begins like one stays text."""
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:

@@ -108,7 +108,7 @@ def test_all_errors_of_all_layers_are_listed(machine: Machine) -> None:
             f"{machine.user}:3: recognize.threads is 1.5; it must be an integer from 1 to 64",
             "environment ASSISTANT__LISTEN__CAP_S: listen.cap_s is 'long'; it must be a number above 0 and up to 60",
             "environment ASSISTANT__LISTN__VAD: there is no key 'listn.vad'; did you mean 'listen.vad'?",
-            "--set listen.mode=sometimes: listen.mode is 'sometimes'; it must be always | push_to_talk",
+            "--set listen.mode=sometimes: listen.mode is 'sometimes'; it must be always | push_to_talk | wake",
             "--set speak: has no value; write --set KEY=VALUE",
         ]
     )
@@ -238,3 +238,15 @@ def test_an_utterance_may_be_longer_than_the_silence_that_ends_it(machine: Machi
     assert fault.startswith(
         "--set listen.endpoint_ms=20000: listen.endpoint_ms (20000) is not shorter than listen.cap_s (12 s)"
     )
+
+
+def test_wake_words_are_named_listed_or_bound_to_contexts(machine: Machine) -> None:
+    machine.write(machine.user, "wake: {words: {hey_jarvis: home, alexa: barista}, thresholds: {alexa: 0.8}}\n")
+    wake = machine.load().config.wake
+    assert wake.words == {"hey_jarvis": "home", "alexa": "barista"}
+    assert wake.thresholds == {"alexa": 0.8}
+    assert machine.load("wake.words=alexa").config.wake.words == "alexa"
+    assert machine.load("wake.words=[alexa, okay_nabu]").config.wake.words == ("alexa", "okay_nabu")
+    assert machine.load("wake.words={alexa: home}").config.wake.words == {"alexa": "home"}
+    (fault,) = machine.faults("wake.thresholds={alexa: 2}")
+    assert "a mapping of text to a number above 0 and up to 1" in fault

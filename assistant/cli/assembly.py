@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from assistant.config import Config
     from assistant.grammar.tree import Context
     from assistant.listen.segment import Segmenter
+    from assistant.listen.wake_segment import WakeSegmenter
     from assistant.pipeline import Understander
     from assistant.recognize.engine import Prepared, Recognizer
     from assistant.speak.speech import Speech
@@ -156,9 +157,26 @@ def build_segmenter(config: Config) -> Segmenter:
             complete_s=settings.endpoint_complete_ms / 1000,
             incomplete_s=settings.endpoint_ms / 1000,
             cap_s=settings.cap_s,
-            always=settings.mode == "always",
+            always=settings.mode != "push_to_talk",
         ),
     )
+
+
+def build_listener(config: Config) -> Segmenter | WakeSegmenter:
+    """The segmenter as configured, behind wake words where `listen.mode` is wake. Raises ConfigError, PluginError."""
+    from assistant.listen.wake import open_wake_words
+    from assistant.listen.wake_segment import WakeSegmenter
+    from assistant.listen.waking import WakingSettings
+
+    segmenter = build_segmenter(config)
+    if config.listen.mode != "wake":
+        return segmenter
+    wake = config.wake
+    words = (wake.words,) if isinstance(wake.words, str) else wake.words
+    contexts = words if isinstance(words, dict) else dict.fromkeys(words, "")
+    detectors = open_wake_words(list(contexts), wake.thresholds)
+    settings = WakingSettings(awake_s=wake.awake_s, follow_up_s=wake.follow_up_s)
+    return WakeSegmenter(segmenter, detectors, settings, contexts)
 
 
 def build_speech(config: Config, folder: Path, language: str = "en") -> Speech:
