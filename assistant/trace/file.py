@@ -248,7 +248,12 @@ def _open_to_read(path: Path) -> sqlite3.Connection | None:
         database = _connect(f"{uri}?mode=ro", path)
     except sqlite3.OperationalError:
         database = _connect(f"{uri}?mode=ro&immutable=1", path)
-    if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'decisions'").fetchone() is None:
+    try:
+        found = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'decisions'").fetchone()
+    except sqlite3.Error:
+        database.close()
+        raise
+    if found is None:
         database.close()
         return None
     return database
