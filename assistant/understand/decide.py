@@ -23,6 +23,8 @@ CONFUSABLE_MARGIN_FACTOR = 2.0
 WIDENING_MARGIN_FACTOR = 1.5
 """So does a meaning that says less than its competitor: lost words must not widen an order."""
 ALTERNATIVES = 4
+UNSCORED_REFUSE, UNSCORED_DOUBT = 0.3, 0.5
+"""The two bounds where an engine gives no token scores (vosk, typed text): its own confidence is not calibrated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +64,25 @@ def probabilities(transcript: Transcript, context: Context, rule: Calibration) -
 
 def _judge(transcript: Transcript, context: Context, rule: Calibration, heard: float) -> Verdict:
     best = transcript.hypotheses[0]
-    if heard < rule.refuse:
-        return Verdict(Outcome.REFUSE, f"“{best.text}” fits best, but hardly sounds like it ({heard:.0%})")
+    refuse, doubt = (rule.refuse, rule.doubt) if len(best.tokens) else (UNSCORED_REFUSE, UNSCORED_DOUBT)
+    if heard < refuse:
+        return Verdict(Outcome.REFUSE, f"“{best.text}” fits best, but does not sound like it ({_score(best)})")
     for other in rivals(transcript, context):
         gap = best.rerank - other.rerank
         if gap < rule.ask_margin * _care(best, other, context):
             differs = differing(best, other)
             reason = f"“{best.text}” and “{other.text}” fit almost equally ({gap:.1f} nats apart)"
             return Verdict(Outcome.ASK, reason, differs)
-    if heard < rule.doubt:
-        return Verdict(Outcome.ASK, f"“{best.text}” fits, but it may not have been said to me ({heard:.0%})")
-    return Verdict(Outcome.ACCEPT, f"“{best.text}” fits ({heard:.0%}) and nothing else comes near")
+    if heard < doubt:
+        return Verdict(Outcome.ASK, f"“{best.text}” fits, but it may not have been said to me ({_score(best)})")
+    return Verdict(Outcome.ACCEPT, f"“{best.text}” fits ({_score(best)}) and nothing else comes near")
+
+
+def _score(best: Hypothesis) -> str:
+    """How well the sound fits, in words."""
+    if len(best.tokens):
+        return f"score {best.score_per_token:.2f} per token"
+    return f"score {best.score:.1f}"
 
 
 def _care(best: Hypothesis, other: Hypothesis, context: Context) -> float:
