@@ -23,7 +23,7 @@ CONFUSABLE_MARGIN_FACTOR = 2.0
 WIDENING_MARGIN_FACTOR = 1.5
 """So does a meaning that says less than its competitor: lost words must not widen an order."""
 ALTERNATIVES = 4
-UNSCORED_REFUSE, UNSCORED_DOUBT = 0.3, 0.55
+UNSCORED_REFUSE, UNSCORED_DOUBT = 0.3, 0.52
 """The two bounds where an engine gives no token scores (vosk, typed text): its own confidence is not calibrated."""
 
 
