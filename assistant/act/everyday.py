@@ -10,6 +10,7 @@ class Say:
     """Does nothing but answer."""
 
     name = "say"
+    reversible = True
 
     def handle(self, request: Request) -> Result:
         del request
@@ -20,6 +21,7 @@ class WallClock:
     """Time and date, as they are said: "twenty past nine" is left to the voice, which reads 9:20 PM."""
 
     name = "clock"
+    reversible = True
 
     def start(self, services: Services) -> None:
         """Know the zone."""

@@ -91,6 +91,7 @@ class Devices:
     """The skill."""
 
     name = "home"
+    reversible = True
 
     def start(self, services: Services) -> None:
         """Open the file."""

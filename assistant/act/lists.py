@@ -103,6 +103,7 @@ class Lists:
     """The skill. The slot `name`, or the parameter `list`, says which list; without either it is the shopping list."""
 
     name = "lists"
+    reversible = True
 
     def __init__(self) -> None:
         self._notice = ""

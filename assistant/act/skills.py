@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,9 @@ MAX_FAILURES = 3
 START_TIMEOUT_S = 10.0
 UNDO_WITHIN_S = 120.0
 """So long can what was done last be taken back."""
+
+MOST_UNDONE = 16
+"""So many of the last things done can be taken back, one after another."""
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +64,7 @@ class Skills:
         self._services, self._tell = services, tell
         self._plugged: dict[str, _Plugged] = {}
         self._statuses: dict[str, Status] = {}
-        self._undo: _Undo | None = None
+        self._undos: deque[_Undo] = deque(maxlen=MOST_UNDONE)
 
     # -- gathering ---------------------------------------------------------------------------------------------------
 
@@ -147,14 +151,19 @@ class Skills:
             return confirm(request, f"Shall I really do that: {text}?" if text else "Shall I really do that?")
         result = self._guarded(plugged, lambda: plugged.skill.handle(request), _timeout_s(plugged.skill, request))
         if result.undo is not None:
-            self._undo = _Undo(plugged, result.undo, self._services.clock.monotonic())
-        elif result.ok and result.question is None and action.skill != "say":
-            self._undo = None
+            self._undos.append(_Undo(plugged, result.undo, self._services.clock.monotonic()))
+        elif result.ok and result.question is None and not self.reversible(context, intent):
+            self._undos.clear()
         return result
+
+    def reversible(self, context: Context, intent: str) -> bool:
+        """Whether what `intent` does can be taken back, or is nothing: then it need not wait until that is certain."""
+        plugged = self._plugged.get(context.actions.get(intent, Action("say")).skill)
+        return plugged is None or bool(getattr(plugged.skill, "reversible", False))
 
     def undo(self) -> Result:
         """Take back what was done last, where that can be."""
-        last, self._undo = self._undo, None
+        last = self._undos.pop() if self._undos else None
         if last is None or self._services.clock.monotonic() - last.at > UNDO_WITHIN_S:
             return failed("There is nothing that I could take back.", "nothing_to_undo")
         return self._guarded(last.plugged, last.function, DEFAULT_TIMEOUT_S)

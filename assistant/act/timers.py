@@ -128,6 +128,7 @@ class Timers:
     """The skill; it rings only where `Services.announce` is given."""
 
     name = "timers"
+    reversible = True
 
     def __init__(self) -> None:
         self._changed = threading.Event()
@@ -234,7 +235,7 @@ class Timers:
             return failed(f"There are {MOST_TIMERS} timers already.", "too_many")
         (kept,) = self._store.put((timer,))
         left = in_words(timer.length_s)
-        values = {"length": left, "title": kept.title, "time": timer.label or None, "remaining": left}
+        values = {**_about(kept, self.now()), "length": left, "time": timer.label or None}
         text = f"Alarm set for {timer.label}." if timer.kind is Kind.ALARM else ""
         if self._notice:
             text = f"{text or f'Timer set for {left}.'} {self._notice}"
@@ -374,7 +375,12 @@ def _none(kind: Kind, mine: list[Timer], request: Request) -> Result:
 
 
 def _about(timer: Timer, now: Now) -> dict[str, Any]:
-    return {"title": timer.title, "remaining": in_words(remaining_s(timer, now)), "timer_name": timer.name or None}
+    return {
+        "title": timer.title,
+        "remaining": in_words(remaining_s(timer, now)),
+        "timer_name": timer.name or None,
+        "timer_id": timer.id,
+    }
 
 
 def _state_in_words(timer: Timer, now: Now) -> str:

@@ -111,6 +111,7 @@ class Volume:
     """The skill. A sentence that names a device or a room is none of its: that is the home's."""
 
     name = "volume"
+    reversible = True
 
     def start(self, services: Services) -> None:
         """Find out what has a volume here."""
