@@ -96,8 +96,9 @@ class LazyAcceptor:
                     _keep(into, (to, stack), weight + more)
             if position.wildcard >= 0:
                 _keep(free, (position.wildcard, stack), weight)
-        for into in reached.values():
-            for item, weight in free.items():
+        for token, into in reached.items():
+            # A full stop ends free words too: a recogniser in a loop writes one sentence after another.
+            for item, weight in free.items() if token not in self._network.marks else ():
                 _keep(into, item, weight)
         terminal = final > NOT_FINAL and not free and self._is_silent(reached)
         tokens = sorted(reached)

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from assistant.grammar.network import Network, build_network
 from assistant.grammar.steps import Step, Steps, Stop
+from assistant.grammar.together import repeats
 from assistant.grammar.tree import Context
 from assistant.grammar.typed import Slips, Typed, folded, is_number, read_typed
 
@@ -335,6 +336,8 @@ class _Search:
         if edits and (_heard(way) <= _made_up(edits) or _swallowed(way, edits)):
             return
         known = self._steps.network.context.templates[template]
+        if repeats(known.intent, {**known.slots, **dict(slots)}):
+            return
         match = Match(
             known.intent, {**known.slots, **dict(slots)}, _written(way), round(cost, 6), weight, template, edits
         )

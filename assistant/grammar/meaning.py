@@ -1,7 +1,7 @@
 """What a token sequence means: the paths that it can take through the network, with their slots.
 
-A sequence that the acceptor allows has at least one meaning; two intents that accept the same words give two. Sequences
-of one n-best list share their prefixes, so the parser keeps what it knows of each prefix.
+A sequence that the acceptor allows has at least one meaning, unless it says the same command twice, which has none; two
+intents that accept the same words give two. Sequences of one n-best list share their prefixes, so the parser keeps what it knows of each prefix.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from assistant.grammar.together import repeats
 from assistant.grammar.tokens import TokenNetwork
 from assistant.grammar.tree import Wildcard
+
+LOOP_TOKENS = 3
+"""Free words in which so many tokens come a second time are a loop, not a thing."""
 
 _Slots = tuple[tuple[str, Any], ...]
 _Stack = tuple["_Frame", ...]
@@ -68,6 +72,8 @@ class MeaningParser:
                 continue
             template = self._context.templates[template_index]
             slots = {**template.slots, **dict(path.slots)}
+            if repeats(template.intent, slots):
+                continue
             meaning = Meaning(template.intent, slots, weight, template_index)
             if meaning.key not in ends or ends[meaning.key].weight < weight:
                 ends[meaning.key] = meaning
@@ -121,9 +127,18 @@ class MeaningParser:
                     free = isinstance(self._context.lists[call.list], Wildcard)
                     frame = _Frame(after, call.slot, free, len(tokens))
                     todo.append((_Path(entry, (*path.stack, frame), path.slots), weight))
-            if position.returns is not None and path.stack:
+            if position.returns is not None and path.stack and not self._is_loop(path, tokens):
                 todo.append((self._return(path, position.returns, tokens), weight))
         return best
+
+    def _is_loop(self, path: _Path, tokens: tuple[int, ...]) -> bool:
+        """Whether free words say the same again and again, as a decoder does that predicts itself."""
+        frame = path.stack[-1]
+        if not frame.wildcard:
+            return False
+        free = tokens[frame.since :]
+        runs = [free[at : at + LOOP_TOKENS] for at in range(len(free) - LOOP_TOKENS + 1)]
+        return len(set(runs)) < len(runs)
 
     def _return(self, path: _Path, mode: int, tokens: tuple[int, ...]) -> _Path:
         frame = path.stack[-1]

@@ -16,6 +16,7 @@ from typing import Any
 
 from assistant.grammar.resolve import AFTER, BEFORE
 from assistant.grammar.spelling import number_words
+from assistant.grammar.together import repeats
 from assistant.grammar.tree import (
     Choice,
     Context,
@@ -69,6 +70,12 @@ class _Draw:
             yield from self._rng.sample(items, len(items))
 
     def sentence(self, template: Template) -> Sample:
+        sentence = self._once(template)
+        while repeats(sentence.intent, sentence.slots):  # two commands about one thing: nobody says that
+            sentence = self._once(template)
+        return sentence
+
+    def _once(self, template: Template) -> Sample:
         self._slots = dict(template.slots)
         text = " ".join(self._text(template.node).split())
         return Sample(text, template.intent, MappingProxyType(self._slots), template)

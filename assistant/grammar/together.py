@@ -35,6 +35,9 @@ from assistant.grammar.tree import (
 TOGETHER = "Together"
 FIRST, THEN = PARTS = ("first", "then")
 
+ABOUT = ("name", "area", "floor", "domain", "device_class")
+"""The slots that say what a command is about."""
+
 RAREST = math.log(0.5)
 """Sentences with a smaller weight are not joined: they would cost states and are hardly said together with others."""
 
@@ -59,6 +62,20 @@ def commands(intent: str, slots: Mapping[str, Any], response: str = "default") -
         if name:
             found.append(Command(name, MappingProxyType(own), key))
     return tuple(found)
+
+
+def repeats(intent: str, slots: Mapping[str, Any]) -> bool:
+    """Whether a sentence is about the same thing twice, or in part: nobody says that, but a recogniser likes to.
+
+    A decoder that predicts its own words writes a short command again and again; the second time it hears nothing.
+    """
+    if intent != TOGETHER:
+        return False
+    both = commands(intent, slots)
+    if len(both) < 2:
+        return True
+    first, then = ({name: own.slots.get(name) for name in ABOUT if name in own.slots} for own in both)
+    return both[0] == both[1] or bool(first) and first == then
 
 
 def join(resolved: Resolved, spec: TogetherSpec, place: Place, faults: Faults) -> None:

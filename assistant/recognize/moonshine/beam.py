@@ -19,6 +19,9 @@ from assistant.recognize.moonshine.space import Space, Ways
 from assistant.recognize.moonshine.tokenizer import END, START
 
 MAX_STEPS = 64
+STEPS_AT_LEAST, STEPS_PER_FRAME = 4, 0.24
+"""A sound has at most so many tokens: four, and ten a second of speech (a frame of the encoder is 24 ms). Measured on
+spoken orders: at most 9.3 a second. Beyond that the decoder is in a loop."""
 FREE_CHOICES = 6
 """Tokens tried in a wildcard at each step, beside the known words that may end it."""
 FREE_ILM_FLOOR = -2.5
@@ -113,7 +116,7 @@ class Beam:
         parents: Integers = np.zeros(1, np.int64)
         past = self._model.begin()
         stopped = False
-        for at in range(MAX_STEPS):
+        for at in range(min(MAX_STEPS, STEPS_AT_LEAST + int(STEPS_PER_FRAME * len(sound.states)))):
             if stop():
                 stopped = True
                 break

@@ -28,7 +28,7 @@ from assistant.recognize.moonshine.model import Encoded, Model
 from assistant.recognize.moonshine.space import CompiledSpace, LazySpace, Space
 from assistant.recognize.moonshine.table import Table, build_table
 
-FORMAT = 4
+FORMAT = 5
 """Raised whenever acceptor or table are computed otherwise: older cache files are then not read."""
 
 log = logging.getLogger(__name__)
