@@ -45,7 +45,7 @@ MIN_SHARE = 1 / 3
 
 # The grammar list: drawn in rounds until a round brings no new pair of neighbouring words.
 ROUND_SENTENCES = 500
-MAX_SENTENCES = 20_000
+MAX_SENTENCES = 30_000
 
 # After speculation went on, frames are decoded again; so many at once, to let no single `feed` take long.
 CATCH_UP_FRAMES = 8
