@@ -34,8 +34,8 @@ from assistant.grammar.typed import folded, is_number
 from assistant.types import EMPTY
 
 INTENT = "intent"
-ANSWERS = YES, NO, CHOICE = "answer.yes", "answer.no", "answer.choice"
-"""Intents of answers; CHOICE has the slot "choice", the number of the alternative, from 0."""
+ANSWERS = YES, NO, CHOICE, VALUE = "answer.yes", "answer.no", "answer.choice", "answer.value"
+"""Intents of answers; CHOICE has the slot "choice", the number of the alternative, from 0; VALUE the slots asked for."""
 
 MAX_WORDINGS = 48
 """More wordings of one value are cut: the shortest answers come first."""
@@ -60,16 +60,26 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth")
 # Never "no": "no milk" is another alternative than "milk".
 _BEFORE = ("", "the ", "I said ", "I meant ", "I want ", "make it ")
 _AFTER = ("", " one", " please")
+_BEFORE_VALUE = ("", "the ", "for ", "to ", "at ", "make it ")
+_AFTER_VALUE = ("", " please")
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One thing that may have been meant; text: its wording, response: key of its reply template."""
+    """One thing that may have been meant.
+
+    text: its wording. response: key of its reply template. also: other ways to name it.
+    sentence: the command's words, where `text` is only what tells it from the others. confirmed: yes to it is what a
+    risky action waits for.
+    """
 
     intent: str
     slots: Mapping[str, Any]
     text: str
     response: str = "default"
+    also: tuple[str, ...] = ()
+    sentence: str = ""
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +88,14 @@ class Pending:
 
     meanings: what may have been meant, best first; the first two were named, one alone was asked yes or no.
     differs: slots in which they differ, or ("intent",). question: as it was asked.
+    slot: what is missing ("For how long?"): any value of it answers; "" where the meanings are all there is.
     """
 
     context: Context
     meanings: tuple[Meaning, ...]
     differs: tuple[str, ...]
     question: str
+    slot: str = ""
 
     @property
     def fuller(self) -> int | None:
@@ -99,6 +111,7 @@ def answer_context(pending: Pending) -> Context:
     choices = _unambiguous([list(_wordings(pending, number)) for number in range(len(pending.meanings))])
     said = {wording for wordings in choices for wording in wordings}
     templates = [_template(YES, YES_WORDINGS), _template(NO, _left(NO_WORDINGS, said))]
+    values = _values_of(pending)
     for number, wordings in enumerate(choices):
         if wordings:
             node = Sequence((_choice(_BEFORE), _choice(wordings), _choice(_AFTER)))
@@ -107,19 +120,43 @@ def answer_context(pending: Pending) -> Context:
             templates.append(_template(CHOICE, _left(_ordinals(number, len(choices)), said), {"choice": number}))
     if pending.fuller is not None:
         templates.append(_template(CHOICE, _left(WITHOUT_WORDINGS, said), {"choice": 1 - pending.fuller}))
+    templates += values
     source = pending.context
     content = repr([(template.intent, dict(template.slots), template.node) for template in templates])
     return Context(
         name=f"{source.name}-answers",
         folder=source.folder,
         templates=tuple(templates),
-        rules=EMPTY,
-        lists=EMPTY,
+        rules=source.rules if values else EMPTY,
+        lists=source.lists if values else EMPTY,
         responses=EMPTY,
         actions=EMPTY,
         settings=replace(source.settings, confusable=()),
-        hash=hashlib.sha256(f"{source.settings.spellings} {content}".encode()).hexdigest(),
+        hash=hashlib.sha256(f"{source.settings.spellings} {content} {source.hash if values else ''}".encode()).hexdigest(),
     )
+
+
+def _values_of(pending: Pending) -> list[Template]:
+    """Sentences for the value that is asked for: the rules and lists by which sentences of the intent say it."""
+    if not pending.slot:
+        return []
+    context, intent = pending.context, pending.meanings[0].intent
+    nodes: dict[Node, None] = {}
+    for template in context.templates:
+        if template.intent == intent:
+            nodes.update(dict.fromkeys(_saying(context, template.node, pending.slot)))
+    return [Template(VALUE, Sequence((_choice(_BEFORE_VALUE), node, _choice(_AFTER_VALUE))), "") for node in nodes]
+
+
+def _saying(context: Context, node: Node, slot: str) -> Iterator[Node]:
+    """The smallest whole things in a sentence that fill `slot`: a rule ("five minutes"), else the list."""
+    if isinstance(node, ListRef) and node.slot == slot:
+        yield node
+    elif isinstance(node, RuleRef) and any(ref.slot == slot for ref in _lists_in(context, [context.rules[node.rule]])):
+        yield node
+    elif isinstance(node, (Sequence, Choice)):
+        for item in node.items:
+            yield from _saying(context, item, slot)
 
 
 def _template(intent: str, wordings: Iterable[str], slots: Mapping[str, Any] = EMPTY) -> Template:
@@ -165,6 +202,7 @@ def _wordings(pending: Pending, number: int) -> Iterator[str]:
         yield from _joined(pending, own)
     text = _plain(own.text)
     yield text
+    yield from map(_plain, own.also)
     for other in others:
         yield from _shortened(text, _plain(other.text))
 
@@ -244,19 +282,23 @@ def _said(context: Context, meaning: Meaning, slot: str) -> Iterator[str]:
 
 def _lists_of(context: Context, intent: str, slot: str) -> list[str]:
     """Lists that fill `slot` in sentences of `intent`."""
-    found: dict[str, None] = {}
-    todo = [template.node for template in context.templates if template.intent == intent]
+    nodes = [template.node for template in context.templates if template.intent == intent]
+    return list(dict.fromkeys(ref.list for ref in _lists_in(context, nodes) if ref.slot == slot))
+
+
+def _lists_in(context: Context, nodes: Iterable[Node]) -> Iterator[ListRef]:
+    """The lists that nodes name, also through rules."""
+    todo = list(nodes)
     seen: set[str] = set()
     while todo:
         node = todo.pop()
         if isinstance(node, (Sequence, Choice)):
             todo += node.items
-        elif isinstance(node, ListRef) and node.slot == slot:
-            found[node.list] = None
+        elif isinstance(node, ListRef):
+            yield node
         elif isinstance(node, RuleRef) and node.rule not in seen:
             seen.add(node.rule)
             todo.append(context.rules[node.rule])
-    return list(found)
 
 
 def _entry(entry: ListValue, context: Context) -> list[str]:

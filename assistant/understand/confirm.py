@@ -7,6 +7,7 @@ was asked about. `Dialogue` keeps the table's state for one conversation.
     "Did you say: …?"         act      drop     act                    repeat    replace         expire
     "With milk, or not?"      with     without  act                    repeat    replace         expire
     "Twelve ounces or …?"     repeat   drop     act                    repeat    replace         expire
+    "For how long?"           repeat   drop     act                    repeat    replace         expire
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Union
 from assistant.clock import Clock
 from assistant.grammar.tree import Context
 from assistant.types import Hypothesis, Outcome, Transcript, Understanding
-from assistant.understand.answers import ANSWERS, CHOICE, NO, ORDINALS, YES, Meaning, Pending, answer_context
+from assistant.understand.answers import ANSWERS, CHOICE, NO, ORDINALS, VALUE, YES, Meaning, Pending, answer_context
 from assistant.understand.decide import differing
 
 ANSWER_TIMEOUT_S = 15.0
@@ -40,6 +41,7 @@ class State(enum.Enum):
     WHETHER = "whether"
     WITH = "with"
     WHICH = "which"
+    WHAT = "what"
 
 
 class Effect(enum.Enum):
@@ -90,6 +92,13 @@ class Chose:
 
 
 @dataclass(frozen=True, slots=True)
+class Gave:
+    """The value that was asked for was said."""
+
+    slots: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Unclear:
     """Something was said that is neither an answer nor a command."""
 
@@ -109,7 +118,7 @@ class TimedOut:
     """Nobody answered."""
 
 
-Event = Union[Asked, Yes, No, Chose, Unclear, Unheard, Commanded, TimedOut]
+Event = Union[Asked, Yes, No, Chose, Gave, Unclear, Unheard, Commanded, TimedOut]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,7 @@ _ASKING: Mapping[type[Event], Effect] = {
     Yes: Effect.ACT,
     No: Effect.DROP,
     Chose: Effect.ACT,
+    Gave: Effect.ACT,
     Unclear: Effect.REPEAT,
     Unheard: Effect.WAIT,
     Commanded: Effect.REPLACE,
@@ -148,6 +158,7 @@ TABLE: Mapping[State, Mapping[type[Event], Effect]] = MappingProxyType(
             Yes: Effect.IGNORE,
             No: Effect.IGNORE,
             Chose: Effect.IGNORE,
+            Gave: Effect.IGNORE,
             Unclear: Effect.GO_ON,
             Unheard: Effect.GO_ON,
             Commanded: Effect.GO_ON,
@@ -156,6 +167,7 @@ TABLE: Mapping[State, Mapping[type[Event], Effect]] = MappingProxyType(
         State.WHETHER: _ASKING,
         State.WITH: {**_ASKING, No: Effect.ACT},
         State.WHICH: {**_ASKING, Yes: Effect.REPEAT},
+        State.WHAT: {**_ASKING, Yes: Effect.REPEAT},
     }
 )
 
@@ -172,12 +184,14 @@ def step(turn: Turn, event: Event) -> Resolution:
     if effect in (Effect.WAIT, Effect.GO_ON, Effect.IGNORE):
         return Resolution(effect, turn)
     if effect is Effect.ACT and turn.pending is not None:
-        return Resolution(effect, Turn(), turn.pending.meanings[_chosen(turn.pending, event)])
+        return Resolution(effect, Turn(), _chosen(turn.pending, event))
     return Resolution(effect, Turn())
 
 
 def kind(pending: Pending) -> State:
     """Which kind of question `pending` is."""
+    if pending.slot:
+        return State.WHAT
     if len(pending.meanings) < 2:
         return State.WHETHER
     return State.WHICH if pending.fuller is None else State.WITH
@@ -198,15 +212,25 @@ def event_of(understanding: Understanding) -> Event:
         return Unclear() if understanding.text else Unheard()
     if understanding.intent not in ANSWERS:
         return Commanded()
-    if understanding.outcome is Outcome.ASK and (understanding.differs or understanding.intent == CHOICE):
+    if understanding.intent in (YES, NO) and all(other.intent == VALUE for other in understanding.alternatives):
+        # Free words could be these, too: an item called "no".
+        return Yes() if understanding.intent == YES else No()
+    if understanding.outcome is Outcome.ASK and (
+        understanding.differs or understanding.intent in (CHOICE, VALUE)
+    ):
         return Unclear()
+    if understanding.intent == VALUE:
+        return Gave(understanding.slots)
     if understanding.intent == CHOICE:
         return Chose(understanding.slots["choice"])
     return Yes() if understanding.intent == YES else No()
 
 
 class Dialogue:
-    """One conversation's open question; the clock is asked only when something is about to be heard."""
+    """One conversation's open question; the clock is asked only when something is about to be heard.
+
+    resolved: the meaning that the last answer confirmed, None after anything else.
+    """
 
     def __init__(self, clock: Clock, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         self._clock = clock
@@ -215,6 +239,7 @@ class Dialogue:
         self._answers: Context | None = None
         self._asked_at = 0.0
         self._repeating = False
+        self.resolved: Meaning | None = None
 
     def answers(self) -> Context | None:
         """The context to listen with while a question is open, None when none is."""
@@ -233,6 +258,7 @@ class Dialogue:
     def follow(self, understanding: Understanding, context: Context) -> Understanding:
         """What `understanding`, heard under `context`, comes to: an answer becomes the meaning that it confirms."""
         pending, said = self._turn.pending, understanding.text
+        self.resolved = None
         # An answer to an earlier question, heard late, is none to this one.
         stale = understanding.intent in ANSWERS and (self._answers is None or context.hash != self._answers.hash)
         if stale:
@@ -240,6 +266,7 @@ class Dialogue:
         resolution = step(self._turn, event_of(understanding))
         self._move(resolution)
         self._repeating = resolution.effect is Effect.REPEAT
+        self.resolved = resolution.meaning
         if resolution.meaning is not None:
             return _confirmed(understanding, resolution.meaning)
         if self._repeating and pending is not None:
@@ -265,6 +292,10 @@ class Dialogue:
         self._answers = answer_context(pending)
         self._asked_at = self._clock.monotonic()
 
+    def forget(self) -> None:
+        """Close the question, whatever it was."""
+        self._move(Resolution(Effect.REPLACE, Turn()))
+
     def _move(self, resolution: Resolution) -> None:
         self._turn = resolution.turn
         if self._turn.state is State.IDLE:
@@ -282,21 +313,25 @@ def pending_of(understanding: Understanding, transcript: Transcript, context: Co
     return Pending(context, meanings, understanding.differs, understanding.question)
 
 
-def _chosen(pending: Pending, event: Event) -> int:
-    """Number of the meaning that an answer confirms."""
+def _chosen(pending: Pending, event: Event) -> Meaning:
+    """The meaning that an answer confirms."""
+    if isinstance(event, Gave):
+        meaning = pending.meanings[0]
+        return replace(meaning, slots=MappingProxyType({**meaning.slots, **event.slots}))
     if isinstance(event, Chose):
-        return event.number
+        return pending.meanings[event.number]
     if pending.fuller is None:
-        return 0
-    return pending.fuller if isinstance(event, Yes) else 1 - pending.fuller
+        return pending.meanings[0]
+    return pending.meanings[pending.fuller if isinstance(event, Yes) else 1 - pending.fuller]
 
 
 def _confirmed(answer: Understanding, meaning: Meaning) -> Understanding:
-    changes: dict[str, Any] = {"intent": meaning.intent, "slots": meaning.slots, "text": meaning.text}
+    text = meaning.sentence or meaning.text
+    changes: dict[str, Any] = {"intent": meaning.intent, "slots": meaning.slots, "text": text}
     return replace(
         answer,
         outcome=Outcome.ACCEPT,
-        reason=f"“{answer.text}” confirmed “{meaning.text}”",
+        reason=f"“{answer.text}” confirmed “{text}”",
         response=meaning.response,
         question="",
         differs=(),
@@ -312,7 +347,7 @@ def _asked_again(answer: Understanding, pending: Pending) -> Understanding:
         outcome=Outcome.ASK,
         intent=best.intent,
         slots=best.slots,
-        text=best.text,
+        text=best.sentence or best.text,
         reason=f"“{answer.text}” does not answer the question",
         response=best.response,
         question=pending.question,
