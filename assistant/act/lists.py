@@ -22,6 +22,8 @@ LONGEST_ITEM = 200
 """Characters."""
 
 MOST_ITEMS = 500
+"""On one list; of those that are ticked off the oldest are forgotten first."""
+
 MOST_READ = 20
 """More are counted, not read out."""
 
@@ -137,7 +139,7 @@ class Lists:
         if len(text.split()) > LONGEST_ITEM_WORDS or len(text) > LONGEST_ITEM:
             return failed("That is too long for one item. Please say it in fewer words.", "too_long")
         items = self.store.items(name)
-        if len(items) >= MOST_ITEMS:
+        if sum(not item.done for item in items) >= MOST_ITEMS:
             return failed(f"The {name} list is full: it has {MOST_ITEMS} items.", "full", list=name)
         values = {"item": text, "list": name}
         same = next((item for item in items if item.text.casefold() == text.casefold()), None)
@@ -146,6 +148,7 @@ class Lists:
         if same is not None:
             self.store.put((Item(same.id, name, text, done=False),))
             return self._said(values, lambda: self._undo((), (same,)))
+        self.store.remove(tuple(item for item in items if item.done)[: max(len(items) - MOST_ITEMS, 0)])
         added = self.store.add(name, text)
         return self._said(values, lambda: self._undo((added,), ()))
 

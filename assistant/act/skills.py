@@ -16,6 +16,7 @@ from typing import Any
 
 from assistant.act.everyday import Say, WallClock
 from assistant.act.guard import Guard, HangError, RaisedError
+from assistant.act.health import forget_failing, note_failing
 from assistant.act.plugins import SKILLS, Found, State, Status, find, load
 from assistant.act.skill import DEFAULT_TIMEOUT_S, Request, Result, Services, Skill, confirm, failed
 from assistant.clock import Clock
@@ -70,7 +71,8 @@ class Skills:
 
     def add(self, skill: Skill, found: Found | None = None) -> None:
         """Start `skill` and use it under its name; what is wrong with it becomes its state."""
-        own = replace(self._services, state=_own_folder(self._services.state, skill.name))
+        state = self._services.state
+        own = replace(self._services, state=state and own_folder(state, skill.name))
         guard = Guard(skill.name, self._services.clock)
         status = found.status(State.ENABLED) if found else Status("skills", skill.name, State.ENABLED)
         start = getattr(skill, "start", None)
@@ -216,7 +218,9 @@ class Skills:
         plugged.failures += 1
         if plugged.failures >= MAX_FAILURES and self._plugged.get(plugged.skill.name) is plugged:
             del self._plugged[plugged.skill.name]
-            self._give_up(replace(plugged.status, state=State.FAILING, reason=reason))
+            status = replace(plugged.status, state=State.FAILING, reason=reason)
+            self._give_up(status)
+            note_failing(self._services.state, status)
             text = f"{text} I will not use it any more until I am started again."
         return failed(text)
 
@@ -242,7 +246,12 @@ def built_in(clock: Clock) -> Skills:
 def open_skills(
     services: Services, *, disabled: Iterable[str] = (), tell: Callable[[str], None] = log.warning
 ) -> Skills:
-    """All registered skills, started, except those named in `disabled`."""
+    """All registered skills, started, except those named in `disabled`.
+
+    Where announcements are heard, this is the assistant that runs: what it gave up before is tried again.
+    """
+    if services.announce is not None:
+        forget_failing(services.state)
     skills, off = Skills(services, tell), frozenset(disabled)
     for found in find(SKILLS):
         if found.name in off:
@@ -274,6 +283,6 @@ def _as_result(function: Callable[[], Any]) -> Callable[[], Result]:
     return lambda: Result(ok=bool(function()))
 
 
-def _own_folder(state: Path | None, name: str) -> Path | None:
-    """A skill's own folder; its name is made harmless as a file's."""
-    return state / "skills" / re.sub(r"[^\w-]", "_", name) if state else None
+def own_folder(state: Path, name: str) -> Path:
+    """A skill's own folder below the assistant's; its name is made harmless as a file's."""
+    return state / "skills" / re.sub(r"[^\w-]", "_", name)

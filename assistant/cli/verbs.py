@@ -48,6 +48,14 @@ GROUPS = (
         (
             Verb("context", "context", "make, check, test and calibrate what can be said"),
             Verb("home", "home", "name your areas, devices, scenes and lists, and check them"),
+            Verb("skill", "skill", "write a skill of your own"),
+        ),
+    ),
+    Group(
+        "See what it keeps",
+        (
+            Verb("timers", "skill", "list the timers and alarms that are set"),
+            Verb("lists", "skill", "show the shopping list and the others"),
         ),
     ),
     Group(
@@ -65,6 +73,7 @@ GROUPS = (
         (
             Verb("models", "models", "list, fetch and check models"),
             Verb("bench", "bench", "measure understanding, refusal, latency, memory and start"),
+            Verb("plugins", "skill", "list recognisers, voices, skills, wake words and policies with their state"),
             Verb("config", "config", "show, check and edit the configuration"),
             Verb("completion", "completion", "print a completion script for bash, zsh or fish"),
             Verb("version", "version", "print versions, for a bug report"),

@@ -6,5 +6,14 @@ from assistant.audio.queued import QueueSource
 from assistant.testing.clock import HeldClock
 from assistant.testing.conformance import NonConformance, check_recognizer
 from assistant.testing.recordings import find_recordings
+from assistant.testing.skills import check_skill, make_request
 
-__all__ = ["HeldClock", "NonConformance", "QueueSource", "check_recognizer", "find_recordings"]
+__all__ = [
+    "HeldClock",
+    "NonConformance",
+    "QueueSource",
+    "check_recognizer",
+    "check_skill",
+    "find_recordings",
+    "make_request",
+]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assistant.act.lists import Lists
+from assistant.act.lists import MOST_ITEMS, Lists
 from assistant.act.skill import Result
 from tests.act.house import fill
 
@@ -107,6 +107,19 @@ def test_an_item_of_500_words_is_refused_politely(run: Run) -> None:
     assert not result.ok
     assert "fewer words" in result.text
     assert open_items(lists) == []
+
+
+def test_what_was_ticked_off_long_ago_makes_room_and_a_list_that_is_full_says_so(run: Run) -> None:
+    lists = Lists()
+    assistant = run(lists)
+    with lists.store.database.transaction() as connection:
+        rows = [(f"thing {number}", number % 2) for number in range(2 * MOST_ITEMS)]
+        connection.executemany("INSERT INTO items (list, text, done) VALUES ('shopping', ?, ?)", rows)
+    assert "is full" in assistant.ask("lists", ADD, item="milk").text
+    assistant.ask("lists", "HassShoppingListCompleteItem", item="thing 0")
+    assert assistant.ask("lists", ADD, item="milk").ok
+    assert len(open_items(lists)) == MOST_ITEMS
+    assert len(lists.store.items("shopping")) == MOST_ITEMS + 1
 
 
 def test_a_long_list_is_read_as_far_as_anybody_listens(run: Run) -> None:
