@@ -14,6 +14,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
+
 from assistant.audio.devices import Device, Direction, find, stable_name
 from assistant.errors import DeviceError, DeviceInUse
 
@@ -130,10 +132,13 @@ class PortAudio:
         latency: float | str,
         callback: Callable[..., None],
     ) -> Stream:
-        """Open and start a stream of int16 frames. Raises DeviceError: in use, or not with these settings."""
+        """Open and start a stream; `callback` gets int16 [frames, channels] to read from or write into.
+
+        Raises DeviceError: in use, or not with these settings.
+        """
         with self.lock:
             library = self._load()
-            kind = library.InputStream if direction is Direction.INPUT else library.OutputStream
+            kind = library.RawInputStream if direction is Direction.INPUT else library.RawOutputStream
             try:
                 stream: Stream = kind(
                     device=device.index,
@@ -142,7 +147,7 @@ class PortAudio:
                     blocksize=block,
                     dtype="int16",
                     latency=latency,
-                    callback=callback,
+                    callback=_as_arrays(callback, channels),
                 )
             except library.PortAudioError as error:
                 raise why_not(error, device, direction, channels, rate_hz) from error
@@ -204,6 +209,18 @@ def why_not(error: Exception, device: Device, direction: Direction, channels: in
         where=device.name,
         remedy="check that it is plugged in and that the sound server runs",
     )
+
+
+def _as_arrays(callback: Callable[..., None], channels: int) -> Callable[..., None]:
+    """A callback over raw buffers that gives `callback` arrays.
+
+    sounddevice would make them itself, in a way that numpy 2.5 warns of; where warnings are errors no sound would come.
+    """
+
+    def called(buffer: Any, count: int, time: Any, status: Any) -> None:
+        callback(np.frombuffer(buffer, np.int16).reshape(-1, channels), count, time, status)
+
+    return called
 
 
 def _log_alsa(_file: bytes | None, _line: int, function: bytes | None, _code: int, form: bytes | None) -> None:
