@@ -1,7 +1,8 @@
 """What a token sequence means: the paths that it can take through the network, with their slots.
 
 A sequence that the acceptor allows has at least one meaning, unless it says the same command twice, which has none; two
-intents that accept the same words give two. Sequences of one n-best list share their prefixes, so the parser keeps what it knows of each prefix.
+intents that accept the same words give two. Sequences of one n-best list share their prefixes, so the parser keeps what
+it knows of each prefix.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def repeats(intent: str, slots: Mapping[str, Any]) -> bool:
     if len(both) < 2:
         return True
     first, then = ({name: own.slots.get(name) for name in ABOUT if name in own.slots} for own in both)
-    return both[0] == both[1] or bool(first) and first == then
+    return both[0] == both[1] or (bool(first) and first == then)
 
 
 def join(resolved: Resolved, spec: TogetherSpec, place: Place, faults: Faults) -> None:

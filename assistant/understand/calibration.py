@@ -55,8 +55,8 @@ DEFAULT = Calibration(
     ask_margin=2.0,
 )
 """Fitted on one half of the development recordings by `assistant bench refuse --fit`. In score per token: refused below
-0.35, asked about below 0.44. The best foreign sentence of 1,748 has 0.20; 99 of 100 orders and commands, down to 0 dB of
-kitchen noise, have 0.83 and more. The bounds lie low in that gap because people score lower than voices.
+0.35, asked about below 0.44. The best foreign sentence of 1,748 has 0.20; 99 of 100 orders and commands, down to 0 dB
+of kitchen noise, have 0.83 and more. The bounds lie low in that gap because people score lower than voices.
 """
 
 

@@ -359,7 +359,18 @@ PENDING = Pending(
     ("x",),
     "One or two?",
 )
-EVENTS: list[Event] = [Asked(PENDING), Yes(), No(), Chose(0), Chose(1), Gave({"x": 3}), Unclear(), Unheard(), Commanded(), TimedOut()]
+EVENTS: list[Event] = [
+    Asked(PENDING),
+    Yes(),
+    No(),
+    Chose(0),
+    Chose(1),
+    Gave({"x": 3}),
+    Unclear(),
+    Unheard(),
+    Commanded(),
+    TimedOut(),
+]
 
 
 def test_the_table_has_an_effect_for_every_event_in_every_state() -> None:
