@@ -11,30 +11,22 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
-from numpy.typing import NDArray
 
-from assistant.listen.wake import SETTLE_S, TAIL_S
+from assistant.listen.vad import open_vad
 from assistant.listen.wake_judge import PASSED_S, PATIENCE_S, Judgement, Score, Thresholds, Verdict, agreed, judge
 from assistant.listen.wake_micro import ALONE, SHIPPED, Manifest, MicroScorer, models_folder
 from assistant.listen.wake_open import OpenOpinion
 from assistant.types import SAMPLE_RATE_HZ, AudioFrame
-from benchmarks.mixing import as_int16, mix, mixing_key
-from benchmarks.recordings import KITCHEN, data_folder, in_half_a, read_float, spread
+from benchmarks.recordings import KITCHEN, barista_orders, data_folder, in_half_a, read_float
 from benchmarks.scoring import share
+from benchmarks.wake_sounds import CONDITIONS, Pcm, alone, conditions, files, read_any, spoken_part
 
 WORD = "alexa"
-SNR_DB = 10.0
-CONTEXT_S = (1.5, 1.0)
-"""Noise before and after a word, as where a microphone is always open."""
-CONDITIONS = 3
 FRAME_SAMPLES = 320
-NOTED = 0.1
+NOTED = 0.05
 """Lower scores decide nothing, except soon after higher ones."""
 
 SPEECH: Mapping[str, str] = {
@@ -49,14 +41,12 @@ SPEECH: Mapping[str, str] = {
 }
 NOISE: Mapping[str, str] = {"kitchen": "noise/kitchen.flac", "sounds of ESC-10": "esc10/**/*.ogg"}
 
-SURE = (0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98)
-MAYBE = (0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
-AGREE = (0.1, 0.2, 0.3, 0.4, 0.5)
+SURE = (0.6, 0.7, 0.8, 0.9, 0.94, 0.96, 0.97, 0.98, 0.99)
+MAYBE = (0.1, 0.15, 0.2, 0.3, 0.4)
+TOGETHER = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 CURVE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97)
 ALONE_MISSED = 0.02
 """Of the words in noise that a single threshold may miss when it is chosen."""
-
-Pcm = NDArray[np.int16]
 
 
 @dataclass(slots=True)
@@ -78,8 +68,10 @@ class Heard:
         judgement, woken = Judgement(), 0
         for score in self.scores:
             judgement, verdict = judge(judgement, score, limits)
-            if verdict is Verdict.DOUBTFUL and opinion is not None and self._asked(score.at, opinion) >= limits.agree:
-                judgement, verdict = agreed(judgement), Verdict.SAID
+            if verdict is Verdict.DOUBTFUL and opinion is not None and judgement.peak is not None:
+                together = (judgement.peak.value + self._asked(score.at, opinion)) / 2
+                if together >= limits.together:
+                    judgement, verdict = agreed(replace(judgement, since=judgement.peak.at)), Verdict.SAID
             woken += verdict is Verdict.SAID
         return woken
 
@@ -108,8 +100,10 @@ def gather(limit: int | None, advance: Callable[[float], None] = lambda _: None)
         return heard(scorer, name, group, pcm, duration_s)
 
     words: dict[str, list[Heard]] = {}
-    for file in files(f"wakeword/{WORD}/*", limit):
-        for condition, pcm in conditions(read_float(file), file.name, kitchen).items():
+    orders, vad = barista_orders(), open_vad("silero")
+    for n, file in enumerate(files(f"wakeword/{WORD}/*", limit)):
+        order = spoken_part(orders[n % len(orders)].recording.path, vad)
+        for condition, pcm in conditions(read_float(file), file.name, kitchen, order).items():
             words.setdefault(condition, []).append(hear(file.name, condition, pcm, len(pcm) / SAMPLE_RATE_HZ))
     others = [
         [
@@ -124,38 +118,8 @@ def gather(limit: int | None, advance: Callable[[float], None] = lambda _: None)
 
 def count(limit: int | None) -> int:
     """How many files `gather` hears."""
-    words = len(files(f"wakeword/{WORD}/*", limit)) * CONDITIONS
+    words = len(files(f"wakeword/{WORD}/*", limit)) * len(CONDITIONS)
     return words + sum(len(files(pattern, limit)) for pattern in (*SPEECH.values(), *NOISE.values()))
-
-
-def files(pattern: str, limit: int | None) -> list[Path]:
-    """The files of a group in alphabetical order."""
-    return spread(sorted(path for path in data_folder().glob(pattern) if path.is_file()), limit)
-
-
-def conditions(word: NDArray[np.float64], name: str, kitchen: NDArray[np.float64]) -> dict[str, Pcm]:
-    """One person's word, in every condition."""
-    before, after = (np.zeros(round(seconds * SAMPLE_RATE_HZ)) for seconds in CONTEXT_S)
-    around = np.concatenate([before, word, after])
-    key = mixing_key(name, "kitchen.flac", SNR_DB)
-    return {
-        "clean": alone(as_int16(word)),
-        "kitchen 10 dB": as_int16(mix(around, kitchen, SNR_DB, key)),
-        "kitchen 10 dB, file alone": alone(as_int16(mix(word, kitchen, SNR_DB, key))),
-    }
-
-
-def alone(pcm: Pcm) -> Pcm:
-    """A file as `assistant wake test` hears it: in silence."""
-    silences = [np.zeros(round(seconds * SAMPLE_RATE_HZ), np.int16) for seconds in (SETTLE_S, TAIL_S)]
-    return np.concatenate([silences[0], pcm, silences[1]])
-
-
-def read_any(file: Path) -> Pcm:
-    """A file at 16 kHz, its first channel."""
-    sound, rate_hz = soundfile.read(file, always_2d=True)
-    mono = sound[:, 0] if rate_hz == SAMPLE_RATE_HZ else soxr.resample(sound[:, 0], rate_hz, SAMPLE_RATE_HZ)
-    return as_int16(mono)
 
 
 def heard(scorer: MicroScorer, name: str, group: str, pcm: Pcm, duration_s: float) -> Heard:
@@ -268,11 +232,11 @@ def choose(half: Hearings, opinion: OpenOpinion) -> Thresholds:
 
     Of equal ones the middle of the grid's run is taken, so that no threshold lies at an edge.
     """
-    grid = [Thresholds(*point) for point in itertools.product(SURE, MAYBE, AGREE) if point[1] <= point[0]]
+    grid = [Thresholds(*point) for point in itertools.product(SURE, MAYBE, TOGETHER) if point[1] <= point[0]]
     costs = [_cost(half, limits, opinion) for limits in grid]
     best = [limits for limits, cost in zip(grid, costs, strict=True) if cost <= min(costs) + 1e-9]
-    middle = np.median([(one.sure, one.maybe, one.agree) for one in best], axis=0)
-    return min(best, key=lambda one: float(np.abs(middle - (one.sure, one.maybe, one.agree)).sum()))
+    middle = np.median([(one.sure, one.maybe, one.together) for one in best], axis=0)
+    return min(best, key=lambda one: float(np.abs(middle - (one.sure, one.maybe, one.together)).sum()))
 
 
 def choose_single(half: Hearings) -> Thresholds:
@@ -326,4 +290,4 @@ def poisson_interval(n: int) -> tuple[float, float]:
 
 
 def _plain(limits: Thresholds) -> dict[str, float]:
-    return {"sure": limits.sure, "maybe": limits.maybe, "agree": limits.agree}
+    return {"sure": limits.sure, "maybe": limits.maybe, "together": limits.together}

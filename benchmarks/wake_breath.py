@@ -8,32 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from assistant.listen.clip import cut_clip
 from assistant.listen.segment import Ended, Segmenter
 from assistant.listen.vad import VoiceActivity
 from assistant.listen.wake import WakeWord
 from assistant.listen.wake_segment import Hailed, WakeSegmenter, Woke
 from assistant.types import SAMPLE_RATE_HZ, Utterance
-from benchmarks.mixing import as_int16, mix, mixing_key
 from benchmarks.recordings import KITCHEN, Order, data_folder, read_float, spread
 from benchmarks.vad import frames_of
-from benchmarks.wake import WORD, files
+from benchmarks.wake import WORD
+from benchmarks.wake_sounds import CONTEXT_S, Sound, files, holds_the_word_only, in_room, loud_part, spoken_part
 
 PAUSES_S = (0.0, 0.1, 0.3, 1.0, 4.0)
 SNRS_DB: tuple[float | None, ...] = (None, 10.0)
-AROUND_S = 1.5
-QUIET_LEVEL = 2e-4
-WORD_S = (0.4, 0.9)
-"""Recordings whose loud part is longer hold more than the word: where it ends is not known."""
-LOUD_DB = 28
-
-Sound = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +66,7 @@ def measure(
 def words(count: int) -> list[Sound]:
     """Loud parts of recordings that hold the word and nothing else."""
     found = [loud_part(read_float(file)) for file in files(f"wakeword/{WORD}/*", None)]
-    low, high = (round(seconds * SAMPLE_RATE_HZ) for seconds in WORD_S)
-    return spread([word for word in found if low <= len(word) <= high], count)
-
-
-def loud_part(sound: Sound) -> Sound:
-    """From the first to the last 10 ms within `LOUD_DB` of the loudest, at a root mean square of 1."""
-    frames = sound[: len(sound) // 160 * 160].reshape(-1, 160)
-    level_db = 10 * np.log10(np.square(frames).mean(axis=1) + 1e-10)
-    smooth = np.convolve(level_db, np.ones(3) / 3, "same")
-    loud = np.flatnonzero(smooth > smooth.max() - LOUD_DB)
-    return normal(sound[loud[0] * 160 : (loud[-1] + 1) * 160])
-
-
-def normal(sound: Sound) -> Sound:
-    """At a root mean square of 1."""
-    scaled: Sound = sound / np.sqrt(np.square(sound).mean())
-    return scaled
-
-
-def _spoken_part(path: Path, vad: VoiceActivity) -> Sound:
-    sound = read_float(path)
-    clip = cut_clip(as_int16(sound), vad)
-    begin, end = (round(seconds * SAMPLE_RATE_HZ) for seconds in (clip.speech_start_s, clip.speech_end_s))
-    return normal(sound[begin:end])
+    return spread([word for word in found if holds_the_word_only(word)], count)
 
 
 def _row(
@@ -114,10 +81,10 @@ def _row(
     woken = hailed = heard = correct = 0
     cuts: list[float] = []
     for order, word in pairs:
-        spoken = _spoken_part(order.recording.path, vad)
+        spoken = spoken_part(order.recording.path, vad)
         pause = np.zeros(round((pause_s or 0.0) * SAMPLE_RATE_HZ))
         together = spoken if pause_s is None else np.concatenate([word, pause, spoken])
-        pcm = _in_room(together, order.recording.name, snr_db, kitchen)
+        pcm = in_room(together, order.recording.name, snr_db, kitchen)
         segmenter = Segmenter(vad)
         if pause_s is None:
             utterances = [e.utterance for f in frames_of(pcm) for e in segmenter.feed(f) if isinstance(e, Ended)]
@@ -129,22 +96,13 @@ def _row(
             utterances = [event.utterance for event in events if isinstance(event, Ended)]
             woken += any(isinstance(event, Woke) for event in events)
             hailed += any(isinstance(event, Hailed) for event in events)
-            end_s = AROUND_S + len(word) / SAMPLE_RATE_HZ
+            end_s = CONTEXT_S[0] + len(word) / SAMPLE_RATE_HZ
             cuts += [event.at - end_s for event in events if isinstance(event, Woke)][:1]
         heard += len(utterances)
         correct += any(right(utterance, order) for utterance in utterances)
     percentiles = tuple(round(float(value), 2) for value in np.percentile(cuts, [5, 50, 95])) if cuts else ()
     condition = "clean" if snr_db is None else f"kitchen {snr_db:g} dB"
     return Row(condition, pause_s, len(pairs), woken, hailed, heard, correct, percentiles)
-
-
-def _in_room(sound: Sound, name: str, snr_db: float | None, kitchen: Sound) -> NDArray[np.int16]:
-    silence = np.zeros(round(AROUND_S * SAMPLE_RATE_HZ))
-    around = np.concatenate([silence, sound, silence])
-    if snr_db is not None:
-        return as_int16(mix(around, kitchen, snr_db, mixing_key(name, "kitchen.flac", snr_db)))
-    noisy = around / np.abs(around).max() / 2 + np.random.default_rng(0).normal(0, QUIET_LEVEL, len(around))
-    return as_int16(noisy)
 
 
 def lines(rows: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:

@@ -48,7 +48,7 @@ def _parts(entry: Mapping[str, Any]) -> Sequence[str]:
 def _figures(title: str, entry: Mapping[str, Any], part: str) -> tuple[object, ...]:
     figures = entry[part]
     limits = entry["thresholds"]
-    values = f"{limits['sure']:g}" + (f"/{limits['maybe']:g}/{limits['agree']:g}" if limits["agree"] else "")
+    values = f"{limits['sure']:g}" + (f"/{limits['maybe']:g}/{limits['together']:g}" if limits["agree"] else "")
     speech = figures["speech"]
     low, high = speech.get("interval", (0.0, 0.0))
     return (

@@ -1,7 +1,7 @@
 """From scores of a wake word to the one moment in which it was said: two thresholds and a second opinion.
 
 A score of `sure` wakes at once. One that only reaches `maybe` is held until it has passed its peak; then another
-detector hears the same two seconds, and both together decide. Without a second detector, `sure` decides alone.
+detector hears the same two seconds, and the mean of both decides. Without a second detector, `sure` decides alone.
 Measured in kitchen noise and on hours of other speech: `assistant bench wake`.
 """
 
@@ -16,13 +16,13 @@ PASSED_S = 0.12
 """A peak so long ago is not going to be topped."""
 PATIENCE_S = 0.4
 """At the latest so long after `maybe` was reached it is decided."""
-REARM = 0.5
-"""Share of `maybe` that the score must fall below before the word can be said again."""
+REARM = 0.25
+"""Share of `sure` that the score of a word that woke must fall below before it can be said again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Scores, 0..1. sure: wakes. maybe: wakes if the second opinion is at least `agree`.
+    """Scores, 0..1. sure: wakes. maybe: wakes if the mean of it and the second opinion is at least `together`.
 
     dead_s: after it woke, no sooner than so long after may the word be said again, seconds.
     Raises ConfigError when they are out of order.
@@ -30,11 +30,11 @@ class Thresholds:
 
     sure: float
     maybe: float
-    agree: float
+    together: float
     dead_s: float = 0.6
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.maybe <= self.sure <= 1.0 or not 0.0 <= self.agree <= 1.0:
+        if not 0.0 < self.maybe <= self.sure <= 1.0 or not 0.0 <= self.together <= 1.0:
             raise ConfigError(
                 f"a wake word's threshold of {self.sure:g} is out of range",
                 where="wake.thresholds",
@@ -61,7 +61,7 @@ class Stage(enum.Enum):
     QUIET = "quiet"
     RISING = "rising"
     REFUSED = "refused"
-    """The second opinion said no; a score of `sure` still wakes. The score has not fallen yet."""
+    """The second opinion said no; a higher score is judged again. The score has not fallen yet."""
     SPENT = "spent"
     """It woke; the score has not fallen yet."""
 
@@ -86,15 +86,18 @@ class Judgement:
 
 def judge(judgement: Judgement, score: Score, thresholds: Thresholds) -> tuple[Judgement, Verdict]:
     """Return where things stand after one more score, and what it means."""
-    decided = judgement.stage in (Stage.SPENT, Stage.REFUSED)
-    dead = judgement.stage is Stage.SPENT and score.at - judgement.since < thresholds.dead_s
-    if decided and not dead and score.value < REARM * thresholds.maybe:
-        return Judgement(), Verdict.NOTHING
-    if judgement.stage is not Stage.SPENT and score.value >= thresholds.sure:
+    if judgement.stage is Stage.SPENT:
+        fallen = score.value < REARM * thresholds.sure and score.at - judgement.since >= thresholds.dead_s
+        return (Judgement() if fallen else judgement), Verdict.NOTHING
+    if score.value >= thresholds.sure:
         return Judgement(Stage.SPENT, score.at, score), Verdict.SAID
-    if decided:
+    if judgement.stage is Stage.RISING:
+        return _rise(judgement, score)
+    if score.value < thresholds.maybe:
+        return Judgement(), Verdict.NOTHING
+    if judgement.peak is not None and score.value <= judgement.peak.value:  # refused, and no better since
         return judgement, Verdict.NOTHING
-    return _rise(judgement, score, thresholds)
+    return Judgement(Stage.RISING, score.at, score), Verdict.NOTHING
 
 
 def agreed(judgement: Judgement) -> Judgement:
@@ -102,11 +105,9 @@ def agreed(judgement: Judgement) -> Judgement:
     return replace(judgement, stage=Stage.SPENT)
 
 
-def _rise(judgement: Judgement, score: Score, thresholds: Thresholds) -> tuple[Judgement, Verdict]:
-    """A score below `sure` while nothing is decided."""
-    if judgement.peak is None:
-        candidate = score.value >= thresholds.maybe
-        return (Judgement(Stage.RISING, score.at, score) if candidate else judgement), Verdict.NOTHING
+def _rise(judgement: Judgement, score: Score) -> tuple[Judgement, Verdict]:
+    """A score below `sure` while it is open whether it is the word."""
+    assert judgement.peak is not None
     peak = score if score.value > judgement.peak.value else judgement.peak
     judgement = replace(judgement, peak=peak)
     if score.at - peak.at >= PASSED_S or score.at - judgement.since >= PATIENCE_S:

@@ -130,15 +130,12 @@ class Spotter:
         return Detection(word, score.value, score.end_s)
 
     def _doubtful(self, word: str, judgement: Judgement) -> Detection | None:
-        """Both detectors together: where they agree the surer one's score holds, otherwise the less sure one's."""
+        """Both detectors together: their mean decides, and is the score."""
         assert self._second is not None
         assert judgement.peak is not None
-        first = judgement.peak.value
-        second = self._second.opinion(word, np.concatenate(self._sound))
-        if second < self._thresholds[word].agree:
-            self._best[word] = max(self._best[word], min(first, second))
-            return None
-        self._judgements[word] = agreed(judgement)
-        together = max(first, second)
+        together = (judgement.peak.value + self._second.opinion(word, np.concatenate(self._sound))) / 2
         self._best[word] = max(self._best[word], together)
+        if together < self._thresholds[word].together:
+            return None
+        self._judgements[word] = agreed(replace(judgement, since=judgement.peak.at))
         return Detection(word, together, judgement.peak.end_s)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from assistant.errors import ConfigError
 from assistant.listen.wake_judge import Judgement, Score, Thresholds, Verdict, agreed, judge
 
-LIMITS = Thresholds(sure=0.9, maybe=0.4, agree=0.2)
+LIMITS = Thresholds(sure=0.9, maybe=0.4, together=0.5)
 STRIDE_S = 0.03
 
 
