@@ -1,8 +1,9 @@
 """Fits the shipped calibration (assistant/understand/calibration.py, DEFAULT) on half A of the recordings.
 
 `heard`, was it said to us, is logistic in the score per token alone: over many contexts nothing else helps. `right`, is
-the meaning strictly right, uses all features and only speech that was meant. The thresholds are put into the middle of
-the gap between foreign and meant speech, because people in other contexts score lower than these.
+the meaning strictly right, uses all features and only speech that was meant. The thresholds lie where foreign speech
+ends, not in the middle between it and clean orders: what is said in noise, and by people rather than voices, scores in
+between (measured: a threshold 0.3 nats a token higher loses 4 % of the orders at 3 dB and 8 % in babble).
 """
 
 from __future__ import annotations
@@ -20,18 +21,21 @@ from benchmarks.refuse import Case, Cases
 from benchmarks.scoring import mark
 from benchmarks.systems import decided
 
-FOREIGN_ACCEPTED = 0.005
-"""Share of foreign speech of half A above the lower edge of the gap (the target is 0.01, on half B)."""
+FOREIGN_ASKED, FOREIGN_ACCEPTED = 0.01, 0.003
+"""Shares of foreign speech, in the context where it fits best, that may lead to a question and to an action."""
 KEPT = (("clean", 0.98), ("kitchen 6 dB", 0.96))
-"""Share of orders above the upper edge."""
+"""Shares of orders that must lie above both thresholds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """calibration: the fitted numbers. foreign_edge, meant_edge: scores per token between which the threshold lies."""
+    """calibration: the fitted numbers. asked_edge, accepted_edge: scores per token of the two thresholds; meant_edge:
+    what orders hardly fall below. examples: how many were fitted on.
+    """
 
     calibration: Calibration
-    foreign_edge: float
+    asked_edge: float
+    accepted_edge: float
     meant_edge: float
     examples: Mapping[str, int]
 
@@ -49,42 +53,45 @@ def fit(cases: Cases, contexts: Mapping[str, Context]) -> Fit:
     truth = np.arange(len(both)) < len(meant)
     heard = fit_logistic(both, truth, used=("per_token",))
     right = fit_logistic(x_meant, np.array([_right(case, contexts[case.context]) for case in meant]))
-    foreign_edge, meant_edge = _gap(cases, contexts)
-    refuse, doubt = _thresholds(heard, foreign_edge, meant_edge)
+    asked, accepted, kept = _edges(cases, contexts)
+    refuse, doubt = _thresholds(heard, asked, accepted, kept)
     calibration = Calibration(heard, right, refuse, doubt, DEFAULT.ask_margin)
-    return Fit(calibration, foreign_edge, meant_edge, {"meant": len(meant), "foreign": len(foreign)})
+    return Fit(calibration, asked, accepted, kept, {"meant": len(meant), "foreign": len(foreign)})
 
 
-def _gap(cases: Cases, contexts: Mapping[str, Context]) -> tuple[float, float]:
-    """Scores per token: what foreign speech hardly reaches in any context, what orders hardly fall below."""
+def _edges(cases: Cases, contexts: Mapping[str, Context]) -> tuple[float, float, float]:
+    """Scores per token: what FOREIGN_ASKED and FOREIGN_ACCEPTED of foreign speech reach in the worst context, and what
+    orders hardly fall below.
+    """
 
     def scores(rows: Sequence[Case]) -> list[float]:
         return [_features(case, contexts[case.context])[FEATURES.index("per_token")] for case in rows]
 
-    foreign = _half_a(cases.foreign)
-    low = max(
-        float(np.quantile(scores([case for case in foreign if case.context == name]), 1 - FOREIGN_ACCEPTED))
-        for name in contexts
-    )
+    # Where nothing in the context fits there is no score: that is refused anyway and counts as reaching nothing.
+    def reached(name: str, share: float) -> float:
+        every = [case for case in cases.foreign if case.fits and case.context == name]
+        found = scores([case for case in every if case.transcript.hypotheses])
+        ranked = sorted(found, reverse=True)
+        allowed = int(share * len(every))
+        return ranked[allowed] if allowed < len(ranked) else -np.inf
+
+    names = {case.context for case in cases.foreign}
+    asked = max(reached(name, FOREIGN_ASKED) for name in names)
+    accepted = max(reached(name, FOREIGN_ACCEPTED) for name in names)
     orders = _half_a(cases.orders)
-    high = min(
+    meant = min(
         float(np.quantile(scores([case for case in orders if case.group == group]), 1 - kept)) for group, kept in KEPT
     )
-    return low, high
+    return asked, accepted, meant
 
 
-def _thresholds(heard: Logistic, low: float, high: float) -> tuple[float, float]:
-    """(refuse, doubt) as probabilities: doubt in the middle of the gap, refuse a quarter into it.
-
-    Where the sides overlap (high < low) both are the lower edge that keeps the orders.
-    """
+def _thresholds(heard: Logistic, asked: float, accepted: float, meant: float) -> tuple[float, float]:
+    """(refuse, doubt) as probabilities: at the two edges of foreign speech, but never so high that orders are lost."""
 
     def probability(score: float) -> float:
-        return heard.probability((score, *(0.0 for _ in FEATURES[1:])))
+        return heard.probability((min(score, meant), *(0.0 for _ in FEATURES[1:])))
 
-    if high <= low:
-        return probability(high), probability(high)
-    return probability(low + (high - low) / 4), probability((low + high) / 2)
+    return probability(asked), probability(accepted)
 
 
 def paste(fitted: Fit) -> str:

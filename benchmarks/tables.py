@@ -65,8 +65,8 @@ def refusal(doc: Mapping[str, Any]) -> None:
     if "paste" in results:
         fit = results["fit"]
         print(styled(f"\nfitted on half A: {fit['examples']}", "bold"))
-        print(f"a foreign clip hardly reaches {fit['foreign_edge']:.3f} nats a token, an order hardly falls below")
-        print(f"{fit['meant_edge']:.3f}; `doubt` is the middle of that gap, `refuse` a quarter into it\n")
+        print(f"nats a token: refused below {fit['asked_edge']:.3f}, asked about below {fit['accepted_edge']:.3f};")
+        print(f"orders, clean and at 6 dB, hardly fall below {fit['meant_edge']:.3f}\n")
         print(results["paste"])
 
 
