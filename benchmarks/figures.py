@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import home_report
+
 HEAD = """# Figures
 
 What was measured, by which command, on which machine. The recordings are no part of the repository: set
@@ -178,6 +180,7 @@ TITLES = {
     "latency": "Latency",
     "memory": "Memory",
     "start": "Start",
+    "home": "A home",
 }
 SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "understand": _understanding,
@@ -185,6 +188,7 @@ SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "latency": _latency,
     "memory": _memory,
     "start": _start,
+    "home": home_report.section,
 }
 
 

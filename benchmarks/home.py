@@ -1,4 +1,4 @@
-"""A home of 200 devices: sentences of our own as text and spoken, what is done wrong, what else is taken for a command.
+"""A home of 200 devices: sentences of our own as text and spoken, what is done wrong, what else is taken for commands.
 
 The sentences (home_sentences.yaml) are said by three voices, clean and in kitchen noise. Each has one of five ends: done
 right, done wrong, asked back (by the decision, or by the skill that needs to know which device), refused. Opposites
@@ -264,8 +264,8 @@ def foreign(listening: Listening, home: Ours, folder: Path, limit: int | None, a
         for recording in recordings_of(origin, limit)
     ]
     speaks = Speaker("hibari", folder)
-    for text in spread(read_sentences(TEXT_SET), min(limit or TEXT_SENTENCES, TEXT_SENTENCES)):
-        clips.append((TEXT_SET, text, speaks.clip(text, CLEAN, room)))
+    texts = spread(read_sentences(TEXT_SET), min(limit or TEXT_SENTENCES, TEXT_SENTENCES))
+    clips += [(TEXT_SET, text, speaks.clip(text, CLEAN, room)) for text in texts]
     for origin, text, clip in clips:
         advance(1)
         if text and matcher.match_within(text, NEAR_EDITS):

@@ -226,6 +226,16 @@ def wake(args: argparse.Namespace) -> int:
     return _finish(args, document.document("wake", _command(args), results, _limited(args)), wake_tables.show)
 
 
+def home(args: argparse.Namespace) -> int:
+    """`assistant bench home`."""
+    from benchmarks import home_report
+
+    config = _config(args)
+    results = home_report.measure(args, config, open_recognizer(config), _engine_key(config))
+    doc = document.document("home", _command(args), results, home_report.limits(args))
+    return _finish(args, doc, partial(home_report.show, errors=args.errors))
+
+
 @contextmanager
 def fresh_cache(out: Path) -> Iterator[Path]:
     """An empty cache folder, as on a new machine; removed afterwards."""

@@ -12,8 +12,10 @@ from assistant.cli.output import add_json_option
 from assistant.errors import PluginError, UsageError
 
 PEERS = ("exact", "fuzzy", "pocketsphinx")
-QUICK = {"understand": 20, "refuse": 20, "latency": 15, "memory": 4, "start": 2, "wake": 10}
+QUICK = {"understand": 20, "refuse": 20, "latency": 15, "memory": 4, "start": 2, "wake": 10, "home": 12}
 """How many recordings, commands or starts a quick run takes."""
+
+HOME_VOICES = "hibari,flite rms,flite slt"
 
 EXAMPLES = """examples:
   assistant bench understand --plot understand.svg
@@ -46,6 +48,9 @@ def register(subparsers: Any) -> None:
     memory = _add(kinds, "memory", "memory of a listening process, without and with its voice", plot=False)
     memory.add_argument("--devices", type=int, default=200, metavar="N", help="devices in its context (default 200)")
     _add(kinds, "start", "time from the start of the program until it listens", plot=False)
+    home = _add(kinds, "home", "commands of a home of 200 devices, as text and spoken; what is done wrong", plot=False)
+    home.add_argument("--voices", metavar="LIST", default=HOME_VOICES, help=f"who speaks (default {HOME_VOICES})")
+    home.add_argument("--errors", action="store_true", help="list every command that was not heard strictly right")
     wake = _add(kinds, "wake", "wake words missed, false alarms per hour, commands in one breath, cost", plot=False)
     wake.add_argument("--orders", type=int, default=60, metavar="N", help="orders said after the word (default 60)")
 

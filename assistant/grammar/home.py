@@ -282,7 +282,7 @@ class _Reader:
         names = {name: device for (name, _), device in first.items()}
         for device in devices:
             other = names.get(folded(f"{device.area} {device.name}"), device)
-            if other is not device:
+            if device.area and other is not device:
                 what = f"'{device.name}' in area '{device.area}' sounds like '{other.name}' (line {other.line})"
                 self._faults.add(Place(self._file, device.line), what, "give one of them another name")
             for alias in device.aliases:
@@ -297,7 +297,7 @@ class _Reader:
         first: dict[str, Device] = {}
         for device in devices:
             other = first.setdefault(device.id, device)
-            if other is not device:
+            if other is not device and other.full_name != device.full_name:  # the same name is a fault already
                 what = f"the id '{device.id}' is there twice (first in line {other.line})"
                 self._faults.add(Place(self._file, device.line), what, "every device has an id of its own")
 
