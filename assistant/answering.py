@@ -1,10 +1,11 @@
-"""From what was understood to what is done and said: answers, follow-ups, confirmations, undo. One object a conversation.
+"""From what was understood to what is done and said: answers, follow-ups, confirmations, undo.
 
     decided ─► interpret ─► Plan ─► carry_out ─► (understanding, reply)
                  │ open question?      │ skills, one command after another
                  └ follow-up?          └ a question, an undo, what is remembered
 
-`interpret` does nothing to the world; a plan that cannot be taken back may wait until it is clear that nobody speaks on.
+`interpret` does nothing to the world: a plan that cannot be taken back may wait until it is clear that nobody speaks
+on. There is one `Answering` for each conversation.
 """
 
 from __future__ import annotations
@@ -106,15 +107,21 @@ class Answering:
             return Plan(understanding, Reply(self._active.refusal() if spoken_to else ""))
         if meaning is not None:
             return self._plan(understanding, confirmed=meaning.confirmed)
+        return self._commanded(understanding)
+
+    def _commanded(self, understanding: Understanding) -> Plan:
+        """The plan of what is no answer."""
         self._rest = ()
-        kind = follow_up(active, understanding.intent)
+        kind = follow_up(self._active.context, understanding.intent)
         if kind in (FollowUp.STOP, FollowUp.UNDO, FollowUp.HEARD, FollowUp.SAID):
             return Plan(understanding, kind=kind)
-        if kind is None:
-            return self._plan(understanding)
+        return self._plan(understanding) if kind is None else self._followed(understanding, kind)
+
+    def _followed(self, understanding: Understanding, kind: FollowUp) -> Plan:
+        """The plan of a follow-up: what it means after what is remembered, or a refusal."""
         said = Command(understanding.intent, understanding.slots, understanding.response, understanding.text)
         memory = self.memory.fresh(self._active.clock.monotonic())
-        command = follow(memory, active, said)
+        command = follow(memory, self._active.context, said)
         if command is None:
             reason = f"“{said.text}” follows nothing that was said"
             refused = replace(understanding, outcome=Outcome.REFUSE, reason=reason)

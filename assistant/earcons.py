@@ -1,4 +1,4 @@
-"""Earcons: three short sounds that say "go on", "done" and "that failed", made of sines; no files.
+"""Earcons: short sounds that say "go on", "done", "that failed" and "time is up", made of sines; no files.
 
 They are quiet and short, and none is a beep of one pitch: a microphone beside the loudspeaker hears them too, and a
 steady tone is what voice activity takes for a voice most easily.
@@ -40,6 +40,8 @@ class Earcon(enum.Enum):
     """One tap: done."""
     ERROR = "error"
     """Falling: that did not work."""
+    RING = "ring"
+    """Two pairs of rising tones: a timer is over. It is repeated, and louder than the others."""
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -56,8 +58,10 @@ _NOTES = {
     Earcon.WAKE: (Note(660.0, 0.0, 0.07), Note(990.0, 0.06, 0.08)),
     Earcon.DONE: (Note(880.0, 0.0, 0.1),),
     Earcon.ERROR: (Note(440.0, 0.0, 0.08), Note(330.0, 0.1, 0.12)),
+    Earcon.RING: tuple(Note(p, s, 0.14) for s in (0.0, 0.45) for p, s in ((784.0, s), (1047.0, s + 0.14))),
 }
-_DURATION_S = {Earcon.WAKE: 0.16, Earcon.DONE: 0.12, Earcon.ERROR: 0.26}
+_DURATION_S = {Earcon.WAKE: 0.16, Earcon.DONE: 0.12, Earcon.ERROR: 0.26, Earcon.RING: 0.9}
+_PEAK = {Earcon.RING: 0.3}
 
 
 def sound(earcon: Earcon) -> NDArray[np.int16]:
@@ -65,7 +69,7 @@ def sound(earcon: Earcon) -> NDArray[np.int16]:
     time_s = np.arange(round(earcon.duration_s * RATE_HZ)) / RATE_HZ
     wave = np.sum([_ring(note, time_s) for note in earcon.notes], axis=0)
     fade = np.minimum(1.0, (earcon.duration_s - time_s) / ATTACK_S)
-    wave *= PEAK * fade / np.abs(wave).max()
+    wave *= _PEAK.get(earcon, PEAK) * fade / np.abs(wave).max()
     return frozen_array(np.rint(wave * 32767).astype(np.int16))
 
 

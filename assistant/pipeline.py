@@ -1,11 +1,11 @@
-"""Joins the rooms: blocks of sound become decisions and replies. The only module that imports all of them.
+"""Joins the rooms: blocks of sound become decisions and replies.
 
     source ─► front end ─► segmenter ─► recogniser ─► decide ─► skill and reply
                                ▲  pause: decode now │
                                └── complete? final? ┘  (speculation: the endpoint falls sooner)
 
-`Understander` turns one utterance, or one typed line, into a decision. `Conversation` runs a source through segmenter,
-worker and understander and yields the decisions; the same code serves a file and a microphone.
+`Conversation` runs a source through segmenter, worker and `assistant.understander`, and yields the decisions; the same
+code serves a file and a microphone. What is done about a decision is `assistant.answering`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,18 @@ import queue
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Union
 
-import numpy as np
-
-from assistant.act.skills import Skills
+from assistant.answering import Answering, Plan
 from assistant.audio.frontend import FrontEnd
 from assistant.audio.source import Nothing, Source
-from assistant.clock import Clock
 from assistant.grammar.tree import Context
-from assistant.listen.segment import Abandoned, Began, Ended, ListenEvent, Paused, Resumed, Segmenter
-from assistant.recognize.engine import Prepared, Recognizer, Session
+from assistant.listen.joining import GOES_ON_S, goes_on, joined
+from assistant.listen.segment import Abandoned, Began, Ended, Paused, Resumed, Segmenter
+from assistant.listen.wake_segment import Hailed, WakeEvent, WakeSegmenter, Woke
+from assistant.recognize.engine import Prepared, Session
 from assistant.recognize.text import recognize_text
-from assistant.speak.questions import question
-from assistant.speak.replies import Replies
 from assistant.types import (
-    FRAME_SAMPLES,
     SAMPLE_RATE_HZ,
     AudioBlock,
     Decision,
@@ -37,93 +34,16 @@ from assistant.types import (
     Transcript,
     Understanding,
     Utterance,
-    frozen_array,
 )
-from assistant.understand.confirm import Dialogue
-from assistant.understand.decide import decide, differing
+from assistant.understand.decide import decide
+from assistant.understander import Understander
 from assistant.work import Worker
 
+__all__ = ["Conversation", "Notable", "TypedConversation", "Understander"]
+
 READ_TIMEOUT_S = 0.02
-GOES_ON_S = 0.8
-"""Speech that begins so soon after a complete sentence may be the rest of it ("… a latte — with milk"): both are heard
-as one. Measured on spoken orders: the pauses inside them end within 0.75 s."""
-
-
-class Understander:
-    """One engine, one context, its skills and replies. `use` switches the context between utterances."""
-
-    def __init__(self, recognizer: Recognizer, prepared: Prepared, skills: Skills, clock: Clock) -> None:
-        self.recognizer = recognizer
-        self.skills = skills
-        self.clock = clock
-        self.use(prepared)
-
-    def use(self, prepared: Prepared) -> None:
-        """Make `prepared` the active context; takes effect with the next utterance."""
-        self.prepared = prepared
-        self.replies = Replies(prepared.context)
-        self._refusals = 0
-
-    @property
-    def context(self) -> Context:
-        """The active context."""
-        return self.prepared.context
-
-    def recognize(self, utterance: Utterance) -> Transcript:
-        """Hear one whole utterance."""
-        return self.recognizer.open(self.prepared).finish(utterance)
-
-    def understand(self, transcript: Transcript, context: Context, recognize_ms: float) -> Understanding:
-        """Decide about a transcript and note the times."""
-        began = time.perf_counter()
-        understanding = decide(transcript, context)
-        if understanding.outcome is Outcome.ASK:
-            understanding = replace(understanding, question=_question(transcript, understanding))
-        decide_ms = 1000 * (time.perf_counter() - began)
-        meanings_ms = transcript.timings_ms.get("meanings", 0.0)
-        return replace(
-            understanding,
-            timings_ms={
-                "recognize": recognize_ms - meanings_ms,
-                "understand": meanings_ms,
-                "decide": decide_ms,
-                "total": recognize_ms + decide_ms,
-            },
-        )
-
-    def reply(self, understanding: Understanding, *, spoken_to: bool = True) -> Reply:
-        """Do what was understood and say so; ask; or say that nothing fits.
-
-        spoken_to: False where it is open whether anybody spoke to the assistant: a refusal is then silent.
-        """
-        if understanding.outcome is Outcome.ASK:
-            return Reply(understanding.question, expects_answer=True)
-        if understanding.outcome is Outcome.REFUSE:
-            self._refusals += 1
-            return Reply(self.replies.refusal(self._refusals - 1) if spoken_to else "")
-        values = self.skills.handle(self.context, understanding.intent, understanding.slots)
-        text = self.replies.reply(understanding.intent, understanding.slots, key=understanding.response, values=values)
-        return Reply(text)
-
-    def decision(
-        self,
-        utterance: Utterance | None,
-        transcript: Transcript,
-        context: Context,
-        decided: Understanding,
-        understanding: Understanding,
-        reply: Reply,
-    ) -> Decision:
-        """Gather one utterance's way."""
-        return Decision(utterance, transcript, understanding, reply, self.clock.wall(), context, decided)
-
-
-def _question(transcript: Transcript, understanding: Understanding) -> str:
-    """What to ask, naming only what differs."""
-    best, *others = transcript.hypotheses
-    asked = (other for other in others if understanding.differs and differing(best, other) == understanding.differs)
-    other = next(asked, None)
-    return question(best, other, understanding.differs) if other else question(best)
+KNOWN_AFTER_S = 0.3
+"""How late it is known that speech has begun (`assistant.listen.waking`): so much longer is waited for it."""
 
 
 @dataclass(slots=True)
@@ -141,25 +61,45 @@ class _Job:
     rest: Utterance | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A decision whose action waits until it is clear that the sentence does not go on. until: time of the sound."""
+
+    plan: Plan
+    decision: Decision
+    until: float
+
+
+Notable = Union[Began, Woke, Hailed]
+"""What `Conversation` tells those beside it while it listens."""
+
+
 class Conversation:
-    """A source's utterances as decisions, with speculation and open questions.
+    """A source's utterances as decisions, with speculation, open questions and follow-ups.
 
     deaf: asked before each frame; while it is true (a reply is being played) sound is dropped.
+    notice: told at once when speech begins, when a wake word was said, and when somebody waits after one; it returns
+        how long the sound is that it plays about it, seconds, which is then not listened to.
+    hush: ends speech and ringing.
     """
 
     def __init__(
         self,
         source: Source,
         front_end: FrontEnd,
-        segmenter: Segmenter,
+        segmenter: Segmenter | WakeSegmenter,
         understander: Understander,
         worker: Worker,
         deaf: Callable[[], bool] = lambda: False,
+        notice: Callable[[Notable], float] = lambda _event: 0.0,
+        hush: Callable[[], None] = lambda: None,
     ) -> None:
         self._source, self._front_end, self._segmenter = source, front_end, segmenter
         self._understander, self._worker = understander, worker
-        self._deaf = deaf
-        self._dialogue = Dialogue(understander.clock)
+        self._deaf, self._notice = deaf, notice
+        self._answering = Answering(understander, hush)
+        self._held: _Held | None = None
+        self._now = 0.0
         self._session: Session | None = None
         self._open: Utterance | None = None
         self._jobs: dict[int, _Job] = {}
@@ -167,15 +107,20 @@ class Conversation:
         self._cuts: dict[int, int] = {}
         self._was_deaf = False
         self._under_way = False
-        self._buttons: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Callable[[], tuple[WakeEvent, ...]]] = queue.SimpleQueue()
 
     def press(self) -> None:
         """The button goes down: an utterance begins (from any thread)."""
-        self._buttons.put(True)
+        self._calls.put(self._segmenter.press)
 
     def release(self) -> None:
         """The button goes up: the utterance ends (from any thread)."""
-        self._buttons.put(False)
+        self._calls.put(self._segmenter.release)
+
+    def invite(self) -> None:
+        """Something was said that may be answered without a wake word: it rings (from any thread)."""
+        if isinstance(self._segmenter, WakeSegmenter):
+            self._calls.put(self._segmenter.asked)
 
     def hearing(self) -> bool:
         """True while an utterance is under way or being decoded."""
@@ -189,16 +134,18 @@ class Conversation:
                 break
             if isinstance(block, AudioBlock):
                 yield from self._hear(block)
-            while not self._buttons.empty():
-                down = self._buttons.get()
-                yield from self._take(self._segmenter.press() if down else self._segmenter.release())
+            while not self._calls.empty():
+                yield from self._take(self._calls.get()())
             yield from self._collect(0.0)
+            yield from self._settle()
         yield from self._take(self._segmenter.flush())
         while self._worker.busy:
             yield from self._collect(1.0)
+        yield from self._release()
 
     def _hear(self, block: AudioBlock) -> Iterator[Decision]:
         frame = self._front_end.process(block)
+        self._now = frame.at + len(frame.pcm) / SAMPLE_RATE_HZ
         if self._deaf():
             self._was_deaf = True
             return
@@ -210,10 +157,14 @@ class Conversation:
             self._session.feed(frame)
         yield from self._take(self._segmenter.feed(frame))
 
-    def _take(self, events: tuple[ListenEvent, ...]) -> Iterator[Decision]:
+    def _take(self, events: tuple[WakeEvent, ...]) -> Iterator[Decision]:
         for event in events:
+            if isinstance(event, Woke | Hailed):
+                self._wake(event)
+                continue
             self._under_way = isinstance(event, Began | Paused | Resumed)
             if isinstance(event, Began):
+                self._notice(event)
                 self._session = self._understander.recognizer.open(self._prepared())
             elif isinstance(event, Paused):
                 self._cuts[event.cut] = self._submit(event.utterance)
@@ -222,17 +173,28 @@ class Conversation:
             elif isinstance(event, Ended):
                 yield from self._ended(event)
 
+    def _wake(self, event: Woke | Hailed) -> None:
+        """A wake word was said, or somebody waits after one."""
+        if isinstance(event, Woke):
+            self._understander.switch(event.context)
+        sound_s = self._notice(event)
+        if sound_s and isinstance(self._segmenter, WakeSegmenter):
+            self._segmenter.ignore(sound_s)
+
     def _prepared(self) -> Prepared:
         """The context to decode under: the open question's answers, or the active context."""
-        answers = self._dialogue.answers()
+        answers = self._answering.answers()
         return self._understander.recognizer.prepare(answers) if answers else self._understander.prepared
 
     def _submit(self, utterance: Utterance, prepared: Prepared | None = None) -> int:
         """Decode `utterance` in the worker, under `prepared` or what is listened for now; the job's number."""
         self._number += 1
-        job = _Job(prepared or self._prepared())
         if prepared is None and self._open is not None and goes_on(self._open, utterance):
-            job.rest, utterance = utterance, joined(self._open, utterance)
+            # One sentence, so that it is no answer to what its beginning asked.
+            job = _Job(self._understander.prepared, rest=utterance)
+            utterance = joined(self._open, utterance)
+        else:
+            job = _Job(prepared or self._prepared())
         self._jobs[self._number] = job
         session = self._session = self._understander.recognizer.open(job.prepared)
 
@@ -284,7 +246,7 @@ class Conversation:
             if cut is not None:
                 yield from self._take(self._speculated(job, cut))
 
-    def _speculated(self, job: _Job, cut: int) -> tuple[ListenEvent, ...]:
+    def _speculated(self, job: _Job, cut: int) -> tuple[WakeEvent, ...]:
         complete, terminal = _completeness(job)
         return self._segmenter.speculation(complete=complete, terminal=terminal, cut=cut)
 
@@ -293,54 +255,54 @@ class Conversation:
         assert job.transcript is not None
         assert job.utterance is not None
         u, utterance, transcript = self._understander, job.utterance, job.transcript
-        understanding = u.understand(transcript, job.prepared.context, job.recognize_ms)
-        unfit = understanding.outcome is Outcome.REFUSE and job.rest is not None
-        answered = job.prepared is u.prepared or self._dialogue.is_answer(understanding, job.prepared.context)
-        if unfit or not answered:
-            again = job.rest if job.rest is not None else utterance
-            self._open = None
-            number = self._submit(again, u.prepared)
-            self._jobs[number].utterance = again
+        context = job.prepared.context
+        understanding = u.understand(transcript, context, job.recognize_ms)
+        if understanding.outcome is Outcome.REFUSE and job.rest is not None:
+            yield from self._hear_again(job.rest)
             return
-        decided, context = understanding, job.prepared.context
-        understanding = self._dialogue.follow(decided, context)
-        reply = u.reply(understanding, spoken_to=bool(transcript.text))
-        self._dialogue.note(understanding, transcript, u.context)
+        if job.prepared is not u.prepared and not self._answering.dialogue.is_answer(understanding, context):
+            self._open = None
+            self._jobs[self._submit(utterance, u.prepared)].utterance = utterance
+            return
         provisional = _may_go_on(understanding, transcript)
-        self._open = utterance if provisional else None
-        felt_ms = 1000 * (u.clock.monotonic() - utterance.at - utterance.speech_end_s)
-        yield replace(
-            u.decision(utterance, transcript, context, decided, understanding, reply),
-            felt_ms=felt_ms,
+        decision = replace(
+            u.decision(utterance, transcript, context, understanding, understanding, Reply("")),
+            felt_ms=1000 * (u.clock.monotonic() - utterance.at - utterance.speech_end_s),
             provisional=provisional,
             revises=job.rest is not None,
         )
+        if self._held is not None:  # it was the beginning of this sentence, and nothing was done about it yet
+            yield self._held.decision
+            self._held = None
+        plan = self._answering.interpret(understanding, transcript, context, spoken_to=bool(transcript.text))
+        self._open = utterance if provisional else None
+        if provisional and not plan.reversible:
+            until = utterance.at + utterance.speech_end_s + GOES_ON_S + KNOWN_AFTER_S
+            self._held = _Held(plan, replace(decision, understanding=plan.understanding), until)
+        else:
+            yield self._carry_out(plan, decision)
 
+    def _hear_again(self, rest: Utterance) -> Iterator[Decision]:
+        """What seemed to go on does not: it is a sentence of its own."""
+        self._open = None
+        yield from self._release()
+        self._jobs[self._submit(rest, self._prepared())].utterance = rest
 
-def goes_on(before: Utterance, after: Utterance) -> bool:
-    """Whether `after` follows `before` so closely that it may be the rest of the same sentence."""
-    pause_s = after.at + after.speech_start_s - before.at - before.speech_end_s
-    return 0 <= pause_s <= GOES_ON_S
+    def _carry_out(self, plan: Plan, decision: Decision) -> Decision:
+        understanding, reply = self._answering.carry_out(plan, revises=decision.revises)
+        if reply.expects_answer and isinstance(self._segmenter, WakeSegmenter):
+            self._calls.put(self._segmenter.asked)
+        return replace(decision, understanding=understanding, reply=reply)
 
+    def _settle(self) -> Iterator[Decision]:
+        """Do what waited, once nobody spoke on for long enough."""
+        if self._held is not None and self._now >= self._held.until and not self.hearing():
+            yield from self._release()
 
-def joined(before: Utterance, after: Utterance) -> Utterance:
-    """Two utterances as one; what lies between them, and was not kept, is silence."""
-    offset = round((after.at - before.at) * SAMPLE_RATE_HZ / FRAME_SAMPLES)
-    samples = offset * FRAME_SAMPLES
-    pcm = np.zeros(samples + len(after.pcm), np.int16)
-    pcm[: min(len(before.pcm), samples)] = before.pcm[:samples]
-    pcm[samples:] = after.pcm
-    voice = np.zeros(offset + len(after.voice), np.float32)
-    voice[: min(len(before.voice), offset)] = before.voice[:offset]
-    voice[offset:] = after.voice
-    return replace(
-        after,
-        pcm=frozen_array(pcm),
-        at=before.at,
-        speech_start_s=before.speech_start_s,
-        speech_end_s=samples / SAMPLE_RATE_HZ + after.speech_end_s,
-        voice=frozen_array(voice),
-    )
+    def _release(self) -> Iterator[Decision]:
+        held, self._held = self._held, None
+        if held is not None:
+            yield self._carry_out(held.plan, held.decision)
 
 
 def _may_go_on(understanding: Understanding, transcript: Transcript) -> bool:
@@ -349,19 +311,19 @@ def _may_go_on(understanding: Understanding, transcript: Transcript) -> bool:
 
 
 class TypedConversation:
-    """Typed lines instead of sound: the same decisions, questions and replies."""
+    """Typed lines instead of sound: the same decisions, questions, follow-ups and replies."""
 
-    def __init__(self, understander: Understander) -> None:
+    def __init__(self, understander: Understander, hush: Callable[[], None] = lambda: None) -> None:
         self._understander = understander
-        self._dialogue = Dialogue(understander.clock)
+        self._answering = Answering(understander, hush)
 
     def line(self, text: str) -> Decision:
-        """Understand one typed line."""
+        """Understand one typed line and act on it."""
         u = self._understander
-        answers = self._dialogue.answers()
+        answers = self._answering.answers()
         if answers is not None:
             transcript, understanding = self._match(text, u.recognizer.prepare(answers))
-            if self._dialogue.is_answer(understanding, answers):
+            if self._answering.dialogue.is_answer(understanding, answers):
                 return self._decision(transcript, understanding, answers)
         transcript, understanding = self._match(text, u.prepared)
         return self._decision(transcript, understanding, u.context)
@@ -373,11 +335,9 @@ class TypedConversation:
         return transcript, self._understander.understand(transcript, prepared.context, elapsed_ms)
 
     def _decision(self, transcript: Transcript, decided: Understanding, context: Context) -> Decision:
-        u = self._understander
-        understanding = self._dialogue.follow(decided, context)
-        reply = u.reply(understanding)
-        self._dialogue.note(understanding, transcript, u.context)
-        return u.decision(None, transcript, context, decided, understanding, reply)
+        plan = self._answering.interpret(decided, transcript, context)
+        understanding, reply = self._answering.carry_out(plan)
+        return self._understander.decision(None, transcript, context, decided, understanding, reply)
 
 
 def _completeness(job: _Job) -> tuple[bool, bool]:

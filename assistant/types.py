@@ -249,7 +249,7 @@ class Decision:
     at: wall-clock time, seconds since the epoch.
     felt_ms: last speech sample to decision, endpoint waiting included, milliseconds; None when not in real time.
     provisional: the sentence was complete but could go on; if speech follows at once, a decision that revises this one
-        comes after it. Whatever cannot be undone waits until then (`assistant.pipeline.GOES_ON_S`).
+        comes after it. Whatever cannot be undone waits until then (`assistant.listen.joining.GOES_ON_S`).
     revises: this decision is about the same sentence as the one before, heard further, and takes its place.
     """
 

@@ -7,12 +7,18 @@ from numpy.typing import NDArray
 from assistant.earcons import PEAK, RATE_HZ, Earcon, sound
 
 
-@pytest.mark.parametrize("earcon", Earcon)
+@pytest.mark.parametrize("earcon", [Earcon.WAKE, Earcon.DONE, Earcon.ERROR])
 def test_an_earcon_is_short_quiet_and_ends_without_a_click(earcon: Earcon) -> None:
     pcm = sound(earcon)
     assert len(pcm) == round(earcon.duration_s * RATE_HZ)
     assert earcon.duration_s <= 0.3
     assert 0.9 * PEAK <= np.abs(pcm).max() / 32767 <= PEAK
+    assert np.abs(pcm[[0, -1]]).max() <= 32767 * PEAK / 100
+
+
+def test_what_rings_is_louder_and_ends_without_a_click() -> None:
+    pcm = sound(Earcon.RING)
+    assert 2 * PEAK < np.abs(pcm).max() / 32767 < 0.5
     assert np.abs(pcm[[0, -1]]).max() <= 32767 * PEAK / 100
 
 

@@ -19,9 +19,10 @@ from assistant.audio.source import Nothing, Source
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
 from assistant.listen.endpoint import EndpointSettings
+from assistant.listen.joining import GOES_ON_S, goes_on, joined
 from assistant.listen.segment import Segmenter
 from assistant.listen.vad import open_vad
-from assistant.pipeline import GOES_ON_S, Conversation, TypedConversation, Understander, goes_on, joined
+from assistant.pipeline import Conversation, TypedConversation, Understander
 from assistant.recognize.moonshine.engine import Moonshine
 from assistant.recognize.text import TextRecognizer
 from assistant.testing import HeldClock

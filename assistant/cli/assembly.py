@@ -16,6 +16,8 @@ from assistant.clock import Clock, SystemClock
 from assistant.errors import AssistantError, PluginError
 
 if TYPE_CHECKING:
+    from assistant.act.skill import Announce
+    from assistant.act.skills import Skills
     from assistant.audio.frontend import FrontEnd
     from assistant.config import Config
     from assistant.grammar.tree import Context
@@ -118,15 +120,49 @@ def prepare_context(recognizer: Recognizer, context: Context) -> Prepared:
         return recognizer.prepare(context)
 
 
-def build_understander(config: Config, clock: Clock | None = None, *, background: bool = False) -> Understander:
-    """Engine, context, skills and replies as configured."""
-    from assistant.act.skills import built_in
+def build_understander(
+    config: Config,
+    clock: Clock | None = None,
+    *,
+    background: bool = False,
+    acts: bool = False,
+    announce: Announce | None = None,
+) -> Understander:
+    """Engine, contexts, skills and replies as configured.
+
+    acts: with all skills, and what they keep; without, nothing is done in the world.
+    announce: where skills may speak up.
+    """
     from assistant.pipeline import Understander
 
     clock = clock or SystemClock()
     context = open_context(config)
     recognizer = open_recognizer(config, context.settings.language, background=background)
-    return Understander(recognizer, prepare_context(recognizer, context), built_in(clock), clock)
+    prepared = prepare_context(recognizer, context)
+    understander = Understander(recognizer, prepared, build_skills(config, clock, announce, acts=acts), clock)
+    if acts and config.listen.mode == "wake":
+        for name in dict.fromkeys(bound_contexts(config).values()):
+            understander.bind(name, prepare_context(recognizer, open_context(config, name)) if name else prepared)
+    return understander
+
+
+def build_skills(config: Config, clock: Clock, announce: Announce | None, *, acts: bool) -> Skills:
+    """All registered skills with their state, or only those that need nothing."""
+    from assistant.act.skill import Services
+    from assistant.act.skills import built_in, open_skills
+    from assistant.folders import folders
+
+    if not acts:
+        return built_in(clock)
+    return open_skills(Services(clock, folders(config.paths).state, announce))
+
+
+def bound_contexts(config: Config) -> dict[str, str]:
+    """By wake word, the context that it is for; "" is the configured one."""
+    words = config.wake.words
+    if isinstance(words, dict):
+        return words
+    return dict.fromkeys((words,) if isinstance(words, str) else words, "")
 
 
 def build_front_end(config: Config, channels: int) -> FrontEnd:
@@ -172,8 +208,7 @@ def build_listener(config: Config) -> Segmenter | WakeSegmenter:
     if config.listen.mode != "wake":
         return segmenter
     wake = config.wake
-    words = (wake.words,) if isinstance(wake.words, str) else wake.words
-    contexts = words if isinstance(words, dict) else dict.fromkeys(words, "")
+    contexts = bound_contexts(config)
     detectors = open_wake_words(list(contexts), wake.thresholds)
     settings = WakingSettings(awake_s=wake.awake_s, follow_up_s=wake.follow_up_s)
     return WakeSegmenter(segmenter, detectors, settings, contexts)
@@ -219,7 +254,7 @@ class ContextWatch(threading.Thread):
         u = self._understander
         try:
             home = Path(u.context.home.file) if u.context.home and u.context.home.file else None
-            u.use(u.recognizer.prepare(load_context(u.context.folder, home=home)))
+            u.renew(u.recognizer.prepare(load_context(u.context.folder, home=home)))
         except AssistantError as error:
             self._tell(f"the edited context is not used: {error}")
             return False

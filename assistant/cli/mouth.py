@@ -1,7 +1,8 @@
-"""Speaks replies beside the listening thread: to the loudspeaker, or as WAV files into a folder.
+"""Speaks replies and rings beside the listening thread: to the loudspeaker, or as WAV files into a folder.
 
 A reply to a sentence that may go on waits until it is clear that it does not; a decision that revises it takes its
-place. The voice is loaded with the first reply that is not kept already.
+place. The voice is loaded when speech begins, so that it is there when the reply is due. A ring is repeated, with
+pauses in which "stop" is heard, until somebody stops it or a minute has passed.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Union
 
 from assistant.cli.assembly import build_speech
+from assistant.earcons import RATE_HZ, Earcon, sound
 from assistant.errors import AssistantError
 
 if TYPE_CHECKING:
+    from assistant.audio.playback import Sink
     from assistant.config import Config
+    from assistant.pipeline import Notable
     from assistant.speak.speech import Speech
     from assistant.types import Decision
 
@@ -26,33 +31,58 @@ HOLD_S = 0.5
 """From a provisional decision until its reply: with the silence before it, as long as a sentence takes to go on."""
 LOOK_EVERY_S = 0.05
 LAST_WORDS_S = 2.0
+RING_S = 60.0
+RING_PAUSE_S = 2.5
+"""Silence between two rings, in which the microphone is open."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Announced:
+    """Something to be said that is no reply; `ring`: a sound goes before it and on after it."""
+
+    text: str
+    ring: bool
+
+
+Item = Union["Decision", Announced]
 
 
 class Mouth:
-    """One voice and one sink. `say` returns at once; a thread renders and plays.
+    """One voice and one sink. `say`, `announce` and `notice` return at once; a thread renders and plays.
 
-    hearing: asked while a provisional reply waits: is somebody speaking?
+    hearing: asked while a provisional reply waits, and before each ring: is somebody speaking?
+    open_sink: opens what is played on; the configured loudspeaker unless given.
     """
 
-    def __init__(self, config: Config, language: str, hearing: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        config: Config,
+        language: str = "en",
+        hearing: Callable[[], bool] = lambda: False,
+        open_sink: Callable[[], Sink] | None = None,
+    ) -> None:
         from assistant.folders import folders, usable_cache
 
         self._config = config
         self._hearing = hearing
+        self._invite: Callable[[], None] = lambda: None
         self._phrases = usable_cache(folders(config.paths).cache) / "phrases"
-        self._language = language
+        self.language = language
+        self._open_sink = open_sink or self._loudspeaker
         self._speech: Speech | None = None
-        self._sink: Any = None
+        self._making = threading.Lock()
+        self._sink: Sink | None = None
         self._written = 0
         self._latest: Decision | None = None
-        self._stopped = False
-        self._replies: queue.SimpleQueue[Decision | None] = queue.SimpleQueue()
+        self._stopped = self._warmed = False
+        self._hushed = threading.Event()
+        self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="mouth", daemon=True)
         self._thread.start()
 
-    def listen_to(self, hearing: Callable[[], bool]) -> None:
-        """Ask `hearing` whether somebody speaks."""
-        self._hearing = hearing
+    def listen_to(self, hearing: Callable[[], bool], invite: Callable[[], None] = lambda: None) -> None:
+        """Ask `hearing` whether somebody speaks; call `invite` when "stop" may be said without a wake word."""
+        self._hearing, self._invite = hearing, invite
 
     @property
     def silent(self) -> bool:
@@ -60,32 +90,56 @@ class Mouth:
         return self._config.speak.voice == "none"
 
     def speaking(self) -> bool:
-        """True while a reply is being heard."""
-        return self._sink is not None and bool(self._sink.playing)
+        """True while something is being heard."""
+        return self._sink is not None and self._sink.playing
 
     def render_ahead(self, phrases: tuple[str, ...]) -> None:
         """Have the replies that never change ready; when all are kept already the voice is not loaded."""
         if not self.silent:
             self._voice().render_ahead(phrases)
 
+    def notice(self, event: Notable) -> float:
+        """Speech begins: have the voice ready. Somebody waits after a wake word: an earcon; its length, seconds."""
+        from assistant.listen.segment import Began
+        from assistant.listen.wake_segment import Hailed
+
+        if isinstance(event, Began) and not self.silent and not self._warmed:
+            self._warmed = True
+            self._voice().warm_up()
+        if isinstance(event, Hailed) and self._config.wake.earcons and self._plays:
+            self._sounding().play(sound(Earcon.WAKE), RATE_HZ)
+            return Earcon.WAKE.duration_s
+        return 0.0
+
     def say(self, decision: Decision) -> None:
         """Speak the reply when its turn comes."""
         self._latest = decision
         if decision.reply.text and not self.silent:
-            self._replies.put(decision)
+            self._items.put(decision)
+
+    def announce(self, text: str, *, ring: bool = True) -> None:
+        """As `assistant.act.skill.Announce`; printed, too."""
+        print(f"assistant: {text}", file=sys.stderr, flush=True)
+        self._items.put(Announced(text, ring))
+
+    def hush(self) -> None:
+        """Somebody said stop: end speech and ringing, and drop what waits."""
+        while not self._items.empty():
+            self._items.get()
+        self._hushed.set()
+        if self._sink is not None:
+            self._sink.stop()
 
     def stop(self) -> None:
         """Be silent now and from now on, and drop what waits."""
         self._stopped = True
-        while not self._replies.empty():
-            self._replies.get()
-        if self._sink is not None:
-            self._sink.stop()
+        self.hush()
 
     def close(self, patience_s: float = LAST_WORDS_S) -> None:
         """Speak what waits, at most `patience_s`, and end."""
-        self._replies.put(None)
+        self._items.put(None)
         self._thread.join(patience_s)
+        self._hushed.set()
         if self._sink is not None:
             self._sink.wait(patience_s)
             self._sink.close()
@@ -93,10 +147,13 @@ class Mouth:
             self._speech.close()
 
     def _run(self) -> None:
-        while (decision := self._replies.get()) is not None:
+        while (item := self._items.get()) is not None:
+            self._hushed.clear()
             try:
-                if self._still_wanted(decision):
-                    self._speak(decision.reply.text)
+                if isinstance(item, Announced):
+                    self._announce(item)
+                elif self._still_wanted(item):
+                    self._speak(item.reply.text)
             except AssistantError as error:
                 print(f"assistant: {error}", file=sys.stderr)
 
@@ -104,11 +161,45 @@ class Mouth:
         """Wait while a provisional sentence may go on; False if another decision took its place."""
         until = time.monotonic() + HOLD_S
         while decision.provisional and (self._hearing() or time.monotonic() < until):
-            if self._stopped or self._latest is not decision:
+            if self._silenced or self._latest is not decision:
                 break
             time.sleep(LOOK_EVERY_S)
         latest = self._latest
-        return not self._stopped and (latest is decision or latest is None or not latest.revises)
+        return not self._silenced and (latest is decision or latest is None or not latest.revises)
+
+    @property
+    def _silenced(self) -> bool:
+        return self._stopped or self._hushed.is_set()
+
+    @property
+    def _plays(self) -> bool:
+        """Sound goes to a loudspeaker."""
+        return not self.silent and self._config.speak.output is None
+
+    def _announce(self, item: Announced) -> None:
+        """Ring, say it, and ring on."""
+        if not self._plays:
+            if not self.silent:
+                self._speak(item.text)
+            return
+        until = time.monotonic() + (RING_S if item.ring else 0.0)
+        first = True
+        while first or (time.monotonic() < until and not self._silenced and self._items.empty()):
+            self._wait_for_quiet()
+            if item.ring:
+                self._sounding().play(sound(Earcon.RING), RATE_HZ)
+            if first and not self._silenced:
+                self._speak(item.text)
+            first = False
+            self._sounding().wait(2.0)
+            self._invite()
+            if item.ring:
+                self._hushed.wait(RING_PAUSE_S)
+
+    def _wait_for_quiet(self) -> None:
+        """Nobody who speaks is talked over."""
+        while self._hearing() and not self._silenced:
+            time.sleep(LOOK_EVERY_S)
 
     def _speak(self, text: str) -> None:
         speech = self._voice()
@@ -116,15 +207,17 @@ class Mouth:
             self._write(text, speech, Path(self._config.speak.output))
             return
         for chunk in speech.stream(text):
-            if self._stopped:
+            if self._silenced:
                 return
-            self._loudspeaker().play(chunk, speech.sample_rate)
-        self._sink.wait(60.0)
+            self._sounding().play(chunk, speech.sample_rate)
+        if self._sink is not None:
+            self._sink.wait(60.0)
 
     def _voice(self) -> Speech:
-        if self._speech is None:
-            self._speech = build_speech(self._config, self._phrases, self._language)
-        return self._speech
+        with self._making:
+            if self._speech is None:
+                self._speech = build_speech(self._config, self._phrases, self.language)
+            return self._speech
 
     def _write(self, text: str, speech: Speech, folder: Path) -> None:
         from assistant.audio.playback import WavSink
@@ -136,10 +229,14 @@ class Mouth:
             sink.play(chunk, speech.sample_rate)
         sink.close()
 
-    def _loudspeaker(self) -> Any:
+    def _sounding(self) -> Sink:
+        with self._making:
+            if self._sink is None:
+                self._sink = self._open_sink()
+            return self._sink
+
+    def _loudspeaker(self) -> Sink:
         from assistant.audio.playback import Loudspeaker
 
-        if self._sink is None:
-            output = self._config.audio.output
-            self._sink = Loudspeaker(None if output == "default" else output)
-        return self._sink
+        output = self._config.audio.output
+        return Loudspeaker(None if output == "default" else output)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from assistant.cli.assembly import (
     ContextWatch,
     add_engine_options,
+    bound_contexts,
     build_front_end,
-    build_segmenter,
+    build_listener,
     build_understander,
     engine_flags,
 )
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   assistant run                              the default microphone, the configured context
   assistant run --context barista --quiet    no spoken replies
+  assistant run --wake "okay nabu"           listen after a wake word only
   assistant run --source kitchen.wav         a file instead of a microphone
   assistant run --demo                       no microphone: a voice speaks a dozen commands
   arecord -t raw -f S16_LE -r 16000 | assistant run --source -
@@ -62,6 +64,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="NAME", help="microphone, by name or part of one")
     parser.add_argument("--channels", type=int, metavar="N", help="microphone channels, 1 to 8")
     parser.add_argument("--push-to-talk", action="store_true", help="listen only between presses of Enter")
+    parser.add_argument("--wake", metavar="WORD", action="append", help='listen after this wake word ("okay nabu")')
     parser.add_argument("--quiet", action="store_true", help="print replies, do not speak them")
     parser.add_argument(
         "--out", metavar="FOLDER", type=Path, help="write spoken replies as WAV files instead of playing"
@@ -94,10 +97,12 @@ def _listen(args: argparse.Namespace) -> int:
 def _config(args: argparse.Namespace) -> Config:
     from assistant.cli.settings import load_settings
 
+    mode = "push_to_talk" if args.push_to_talk else "wake" if args.wake else None
     flags = engine_flags(args) | {
         "audio.device": args.device,
         "audio.channels": args.channels,
-        "listen.mode": "push_to_talk" if args.push_to_talk else None,
+        "listen.mode": mode,
+        "wake.words": args.wake,
         "speak.voice": "none" if args.quiet else None,
         "speak.output": str(args.out) if args.out else None,
     }
@@ -124,19 +129,26 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, *, live:
     from assistant.pipeline import Conversation
     from assistant.work import InlineWorker, ThreadWorker
 
-    understander = build_understander(config, background=live)
+    mouth = Mouth(config)
+    understander = build_understander(config, background=live, acts=True, announce=mouth.announce if live else None)
     printer = Printer(as_json=args.json)
-    mouth = Mouth(config, understander.context.settings.language)
+    mouth.language = understander.context.settings.language
     mouth.render_ahead(understander.replies.fixed_phrases())
     watch = ContextWatch(understander, lambda line: print(styled(line, "yellow", sys.stderr), file=sys.stderr))
     worker = ThreadWorker() if live else InlineWorker()
-    segmenter = build_segmenter(config)
     trace = open_trace(config)
     conversation = Conversation(
-        source, build_front_end(config, source.channels), segmenter, understander, worker, mouth.speaking
+        source,
+        build_front_end(config, source.channels),
+        build_listener(config),
+        understander,
+        worker,
+        mouth.speaking,
+        mouth.notice,
+        mouth.hush,
     )
     if live:
-        mouth.listen_to(conversation.hearing)
+        mouth.listen_to(conversation.hearing, conversation.invite)
     if live and config.listen.mode == "push_to_talk":
         PushToTalk(conversation).start()
     watch.start()
@@ -157,6 +169,7 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, *, live:
             watch.stop()
             mouth.close(HUSH_S if ending.requested else LAST_WORDS_S)
             worker.close()
+            understander.skills.close()
             trace.close()
     return 0
 
@@ -191,7 +204,10 @@ def _greet(understander: Understander, source: Source, config: Config) -> None:
     )
     for text in examples:
         print(f"  “{text}”")
-    how = "Enter starts and ends an utterance" if config.listen.mode == "push_to_talk" else "just speak"
+    words = " or ".join(f"“{word.replace('_', ' ')}”" for word in bound_contexts(config))
+    how = {"push_to_talk": "Enter starts and ends an utterance", "wake": f"say {words} first"}.get(
+        config.listen.mode, "just speak"
+    )
     print(f"{how}; Ctrl-C ends.", flush=True)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import build_understander
 from assistant.cli.output import add_json_option, styled
 
 if TYPE_CHECKING:
+    from assistant.act.skills import Skills
     from assistant.pipeline import TypedConversation
     from assistant.trace.store import TraceStore
 
@@ -35,20 +37,21 @@ def register(subparsers: Any) -> None:
     repl.set_defaults(run=_repl)
 
 
-def _conversation(args: argparse.Namespace) -> tuple[TypedConversation, TraceStore]:
+def _conversation(args: argparse.Namespace) -> tuple[TypedConversation, Skills, TraceStore]:
     from assistant.cli.settings import load_settings
     from assistant.cli.tracing import open_trace
     from assistant.pipeline import TypedConversation
 
     config = load_settings(args, {"context": args.context, "recognize.engine": "text"}).config
-    return TypedConversation(build_understander(config)), open_trace(config)
+    understander = build_understander(config, acts=True)
+    return TypedConversation(understander), understander.skills, open_trace(config)
 
 
 def _say(args: argparse.Namespace) -> int:
     from assistant.cli.run import Printer
 
-    conversation, trace = _conversation(args)
-    with trace:
+    conversation, skills, trace = _conversation(args)
+    with trace, contextlib.closing(skills):
         decision = conversation.line(args.text)
         Printer(as_json=args.json).show(decision)
         trace.note(decision)
@@ -58,9 +61,9 @@ def _say(args: argparse.Namespace) -> int:
 def _repl(args: argparse.Namespace) -> int:
     from assistant.cli.run import Printer
 
-    (conversation, trace), printer = _conversation(args), Printer(as_json=args.json)
+    (conversation, skills, trace), printer = _conversation(args), Printer(as_json=args.json)
     prompt = "" if args.json else styled("> ", "bold")
-    with trace:
+    with trace, contextlib.closing(skills):
         while text := _typed_line(prompt):
             decision = conversation.line(text)
             printer.show(decision)

@@ -35,7 +35,7 @@ from assistant.types import EMPTY
 
 INTENT = "intent"
 ANSWERS = YES, NO, CHOICE, VALUE = "answer.yes", "answer.no", "answer.choice", "answer.value"
-"""Intents of answers; CHOICE has the slot "choice", the number of the alternative, from 0; VALUE the slots asked for."""
+"""Intents of answers; CHOICE has the slot "choice", the number of the alternative, from 0; VALUE what was asked for."""
 
 MAX_WORDINGS = 48
 """More wordings of one value are cut: the shortest answers come first."""
@@ -123,6 +123,7 @@ def answer_context(pending: Pending) -> Context:
     templates += values
     source = pending.context
     content = repr([(template.intent, dict(template.slots), template.node) for template in templates])
+    content = f"{source.settings.spellings} {content} {source.hash if values else ''}"
     return Context(
         name=f"{source.name}-answers",
         folder=source.folder,
@@ -132,7 +133,7 @@ def answer_context(pending: Pending) -> Context:
         responses=EMPTY,
         actions=EMPTY,
         settings=replace(source.settings, confusable=()),
-        hash=hashlib.sha256(f"{source.settings.spellings} {content} {source.hash if values else ''}".encode()).hexdigest(),
+        hash=hashlib.sha256(content.encode()).hexdigest(),
     )
 
 
@@ -150,10 +151,9 @@ def _values_of(pending: Pending) -> list[Template]:
 
 def _saying(context: Context, node: Node, slot: str) -> Iterator[Node]:
     """The smallest whole things in a sentence that fill `slot`: a rule ("five minutes"), else the list."""
-    if isinstance(node, ListRef) and node.slot == slot:
-        yield node
-    elif isinstance(node, RuleRef) and any(ref.slot == slot for ref in _lists_in(context, [context.rules[node.rule]])):
-        yield node
+    if isinstance(node, (ListRef, RuleRef)):
+        if any(reference.slot == slot for reference in _lists_in(context, [node])):
+            yield node
     elif isinstance(node, (Sequence, Choice)):
         for item in node.items:
             yield from _saying(context, item, slot)

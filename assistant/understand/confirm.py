@@ -214,11 +214,15 @@ def event_of(understanding: Understanding) -> Event:
         return Commanded()
     if understanding.intent in (YES, NO) and all(other.intent == VALUE for other in understanding.alternatives):
         # Free words could be these, too: an item called "no".
-        return Yes() if understanding.intent == YES else No()
-    if understanding.outcome is Outcome.ASK and (
-        understanding.differs or understanding.intent in (CHOICE, VALUE)
-    ):
+        return _answer(understanding)
+    unsure = understanding.differs or understanding.intent in (CHOICE, VALUE)
+    if understanding.outcome is Outcome.ASK and unsure:
         return Unclear()
+    return _answer(understanding)
+
+
+def _answer(understanding: Understanding) -> Event:
+    """An answer that is clear enough as an event."""
     if understanding.intent == VALUE:
         return Gave(understanding.slots)
     if understanding.intent == CHOICE:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -84,7 +84,7 @@ class Memory:
 
     whole: Command | None = None
     command: Command | None = None
-    found: Mapping[str, Any] = EMPTY
+    found: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     at: float = 0.0
     heard: str = ""
     said: str = ""
@@ -123,7 +123,7 @@ def _with_other_values(last: Command, context: Context, said: Command) -> Comman
     kept = {name: value for name, value in last.slots.items() if name not in replaced}
     for new in _worded(last, context, said.slots):
         slots = {**kept, **new}
-        template = fitting(context, last.intent, slots)
+        template = fitting(context, last.intent, _sayable(context, last.intent, slots, new))
         if template is not None:
             return Command(last.intent, MappingProxyType(slots), template.response, said.text)
     return None
@@ -137,9 +137,11 @@ def _worded(last: Command, context: Context, new: Mapping[str, Any]) -> Iterator
         return
     name = last.slots.get("name")
     called = [d for d in context.home.devices if d.is_called(str(name))] if context.home and name else []
-    there = [d for own in called for d in context.home.devices if d.name == own.name and _same(d.area, area)] if (
-        context.home
-    ) else []
+    there = (
+        [d for own in called for d in context.home.devices if d.name == own.name and _same(d.area, area)]
+        if (context.home)
+        else []
+    )
     if there:
         yield {"name": there[0].full_name or there[0].name}
     domains = {device.domain for device in called}
@@ -167,8 +169,21 @@ def _changed(memory: Memory, context: Context, said: Command) -> Command | None:
     carried = {new: known[old] for old, new in parameters.get("carry", {}).items() if known.get(old) is not None}
     slots = {**(carried or parameters.get("default", {})), **said.slots}
     responses: Mapping[str, str] = parameters.get("responses", {})
-    response = next((key for slot, key in responses.items() if slot in carried), responses.get("else", "default"))
-    return Command(str(parameters["intent"]), MappingProxyType(slots), response, said.text)
+    intent = str(parameters["intent"])
+    sentence = fitting(context, intent, _sayable(context, intent, slots, said.slots))
+    if sentence is not None:
+        response = sentence.response
+    else:
+        response = next((key for slot, key in responses.items() if slot in carried), responses.get("else", "default"))
+    return Command(intent, MappingProxyType(slots), response, said.text)
+
+
+def _sayable(context: Context, intent: str, slots: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without what was carried over and is said by follow-ups only (`brightness_step`)."""
+    nodes = [template.node for template in context.templates if template.intent == intent]
+    fixed = {name for template in context.templates if template.intent == intent for name in template.slots}
+    known = fixed | {reference.slot for node in nodes for reference in _references(context, node)}
+    return {name: value for name, value in slots.items() if name in known or name in new}
 
 
 # -- what a context can say ----------------------------------------------------------------------------------------

@@ -1,0 +1,120 @@
+"""One utterance, or one typed line, becomes a decision: engine, active context, skills and replies in one place."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from assistant.act.skills import Skills
+from assistant.answering import Answering
+from assistant.clock import Clock
+from assistant.grammar.tree import Context
+from assistant.recognize.engine import Prepared, Recognizer
+from assistant.speak.questions import question
+from assistant.speak.replies import Replies
+from assistant.types import Decision, Outcome, Reply, Transcript, Understanding, Utterance
+from assistant.understand.decide import decide, differing
+
+
+class Understander:
+    """One engine, one active context, its replies, and the skills. `use` switches the context between utterances.
+
+    contexts: those that a wake word may switch to, prepared ahead, by what the word is bound to.
+    """
+
+    def __init__(self, recognizer: Recognizer, prepared: Prepared, skills: Skills, clock: Clock) -> None:
+        self.recognizer = recognizer
+        self.skills = skills
+        self.clock = clock
+        self.contexts: dict[str, Prepared] = {}
+        self._replies: dict[int, Replies] = {}
+        self.use(prepared)
+
+    def use(self, prepared: Prepared) -> None:
+        """Make `prepared` the active context; takes effect with the next utterance."""
+        self.prepared = prepared
+        self.replies = Replies(prepared.context)
+        self._refusals = 0
+
+    def bind(self, name: str, prepared: Prepared) -> None:
+        """Let `switch(name)` make `prepared` the active context."""
+        self.contexts[name] = prepared
+        self._replies[id(prepared)] = Replies(prepared.context)
+
+    def switch(self, name: str) -> None:
+        """Make the context that was bound to `name` the active one; one that was not bound changes nothing."""
+        prepared = self.contexts.get(name)
+        if prepared is not None and prepared is not self.prepared:
+            self.prepared, self.replies, self._refusals = prepared, self._replies[id(prepared)], 0
+
+    def renew(self, prepared: Prepared) -> None:
+        """Put an edited context in the place of the one of the same name, active and bound."""
+        for name, bound in tuple(self.contexts.items()):
+            if bound.context.name == prepared.context.name:
+                self.bind(name, prepared)
+        if self.context.name == prepared.context.name:
+            self.use(prepared)
+
+    @property
+    def context(self) -> Context:
+        """The active context."""
+        return self.prepared.context
+
+    def recognize(self, utterance: Utterance) -> Transcript:
+        """Hear one whole utterance."""
+        return self.recognizer.open(self.prepared).finish(utterance)
+
+    def understand(self, transcript: Transcript, context: Context, recognize_ms: float) -> Understanding:
+        """Decide about a transcript and note the times."""
+        began = time.perf_counter()
+        understanding = decide(transcript, context)
+        if understanding.outcome is Outcome.ASK:
+            understanding = replace(understanding, question=_question(transcript, understanding))
+        decide_ms = 1000 * (time.perf_counter() - began)
+        meanings_ms = transcript.timings_ms.get("meanings", 0.0)
+        return replace(
+            understanding,
+            timings_ms={
+                "recognize": recognize_ms - meanings_ms,
+                "understand": meanings_ms,
+                "decide": decide_ms,
+                "total": recognize_ms + decide_ms,
+            },
+        )
+
+    def reply(self, understanding: Understanding, *, spoken_to: bool = True) -> Reply:
+        """Do what was understood and say so, outside of any conversation; ask; or say that nothing fits.
+
+        spoken_to: False where it is open whether anybody spoke to the assistant: a refusal is then silent.
+        """
+        answering = Answering(self)
+        transcript = Transcript((), understanding.text, understanding.engine, understanding.variant)
+        if understanding.outcome is Outcome.ASK:
+            return Reply(understanding.question, expects_answer=True)
+        plan = answering.interpret(understanding, transcript, self.context, spoken_to=spoken_to)
+        return answering.carry_out(plan)[1]
+
+    def refusal(self) -> str:
+        """What is said this time when nothing fits."""
+        self._refusals += 1
+        return self.replies.refusal(self._refusals - 1)
+
+    def decision(
+        self,
+        utterance: Utterance | None,
+        transcript: Transcript,
+        context: Context,
+        decided: Understanding,
+        understanding: Understanding,
+        reply: Reply,
+    ) -> Decision:
+        """Gather one utterance's way."""
+        return Decision(utterance, transcript, understanding, reply, self.clock.wall(), context, decided)
+
+
+def _question(transcript: Transcript, understanding: Understanding) -> str:
+    """What to ask, naming only what differs."""
+    best, *others = transcript.hypotheses
+    asked = (other for other in others if understanding.differs and differing(best, other) == understanding.differs)
+    other = next(asked, None)
+    return question(best, other, understanding.differs) if other else question(best)
