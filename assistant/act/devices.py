@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Union
 
 from assistant.grammar.household import CONFIRMED_CLASSES, EVERYWHERE, Area, Device, Home, folded
@@ -23,6 +24,10 @@ MOST_ASKED = 4
 """More devices are not named in a question."""
 
 _MOST_WORDINGS = 48
+
+_KINDS: Mapping[str, str] = MappingProxyType(
+    {"climate": "thermostat", "cover": "blind or door", "garage": "garage door", "media_player": "player"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +125,13 @@ def _group(home: Home, pool: tuple[Device, ...], slots: Mapping[str, Any]) -> Re
         near = tuple(device for device in pool if home.here and folded(device.area) == folded(home.here))
         if what and (near or len(pool) == 1):
             return Found(near or pool, named=False)
-        return Unsaid(what or "device", pool) if pool else Missing(_plain(what) or "device")
+        return Unsaid(what or "device", pool) if pool else Missing(plain_kind(what) or "device")
     here = tuple(device for device in pool if _is_in(home, device, slots))
     if not what:  # "everything in the kitchen" is nothing that anybody says by mistake only once
         return Unsaid("device", here) if here else Missing(f"device in the {area or floor}")
     if here:
         return Found(here, named=False)
-    return Missing(_plain(what) if area == EVERYWHERE else f"{_plain(what)} in the {area or floor}")
+    return Missing(plain_kind(what) if area == EVERYWHERE else f"{plain_kind(what)} in the {area or floor}")
 
 
 def _is_in(home: Home, device: Device, slots: Mapping[str, Any]) -> bool:
@@ -146,8 +151,9 @@ def _is_kind(device: Device, slots: Mapping[str, Any]) -> bool:
     )
 
 
-def _plain(what: str) -> str:
-    return what.replace("_", " ")
+def plain_kind(what: str) -> str:
+    """A domain or device class as people call it."""
+    return _KINDS.get(what, what.replace("_", " "))
 
 
 def _text(slots: Mapping[str, Any], slot: str) -> str:

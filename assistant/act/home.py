@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from assistant.act.database import Database
-from assistant.act.devices import MOST_ASKED, Found, Missing, Unclear, full_name, home_of, resolve
+from assistant.act.devices import MOST_ASKED, Found, Missing, Unclear, full_name, home_of, plain_kind, resolve
 from assistant.act.keep import open_kept
 from assistant.act.skill import Option, Question, Request, Result, Services, asked, confirm, failed, operation
 from assistant.act.states import ABLE, State, change, described, settable_domains, word
+from assistant.act.volume import volume_step
 from assistant.act.when import spoken_list
 from assistant.grammar.household import EVERYWHERE, Device, Home, Scene
 
@@ -39,6 +41,7 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
         "HassClimateSetTemperature": "set",
         "HassClimateSetFanMode": "set",
         "HassSetVolume": "set",
+        "HassSetVolumeRelative": "set",
         "HassStopMoving": "stop",
         "HassMediaPause": "pause",
         "HassMediaUnpause": "unpause",
@@ -104,6 +107,9 @@ class Devices:
 
     def handle(self, request: Request) -> Result:
         home, what = home_of(request.context), operation(request, OPERATIONS)
+        if request.slots.get("volume_step") is not None:
+            step = volume_step(request.slots)
+            request = replace(request, slots={**request.slots, "volume_step": None, "volume_level_step": step})
         scene = self._scene(home, request)
         if scene is not None and what in ("on", "save_scene"):
             return self._activate(scene) if what == "on" else self._save(scene, home)
@@ -159,7 +165,7 @@ class Devices:
             if len(options) == 1:
                 return asked(f"Do you mean {names}?", question, "did_you_mean", choices=names)
             return asked(f"Which one: {names}?", question, "which", choices=names)
-        what = resolved.what.replace("_", " ")
+        what = plain_kind(resolved.what)
         if len(resolved.devices) > MOST_ASKED:
             return asked(f"Which {what}?", Question("name"), "which_of_many", what=what)
         return asked(f"Which {what}: {names}?", Question("name", options), "which", choices=names)

@@ -166,7 +166,7 @@ class Lists:
             return change(items[wanted])
         near = [items[text] for text in difflib.get_close_matches(wanted, items, n=3, cutoff=NEAR)]
         options = tuple(Option({**request.slots, "item": item.text}, item.text) for item in near)
-        missing = f"There is no {wanted} on the {name} list."
+        missing = f"I can't find {wanted} on the {name} list."
         if not options:
             return failed(missing, "no_such", list=name)
         names = spoken_list([option.text for option in options], "or")
@@ -196,8 +196,8 @@ class Lists:
         if not items:
             return Result({"list": name, "count": 0}, "empty", f"The {name} list is empty.")
         if not request.confirmed:
-            noun = "item" if len(items) == 1 else "items"
-            text = f"Shall I take all {len(items)} {noun} off the {name} list?"
+            what = "the only item" if len(items) == 1 else f"all {len(items)} items"
+            text = f"Shall I take {what} off the {name} list?"
             return confirm(request, text, list=name, count=len(items))
         self.store.remove(items)
         text = f"The {name} list is empty now."

@@ -125,7 +125,8 @@ class Skill(Protocol):
 
     It may also have `start(services)`, called once before anything is asked; `stop()`, called at the end;
     `quiet() -> bool`, called when the user says "stop": end every sound of yours, True if there was one; and
-    `timeout_s`, seconds within which `handle` answers (DEFAULT_TIMEOUT_S unless given); and `reversible`, True where
+    `timeout_s`, seconds within which `handle` answers (DEFAULT_TIMEOUT_S unless given); `devices_go_to`, the skill to
+    which a request goes that names a device or a room; and `reversible`, True where
     whatever it does comes with an `undo`, so that it may act before it is certain that the sentence is over.
 
     Every call comes in a thread of the skill's own, one at a time. What is wrong with the world is a Result that is not

@@ -146,9 +146,10 @@ class Skills:
         request = Request(
             intent, slots, action.parameters, context, self._services.clock.wall(), response, text, confirmed
         )
-        plugged = self._plugged.get(action.skill)
+        name = self._responsible(action.skill, slots)
+        plugged = self._plugged.get(name)
         if plugged is None:
-            return self._absent(action.skill)
+            return self._absent(name)
         if action.risk == "confirm" and not confirmed:
             return confirm(request, f"Shall I really do that: {text}?" if text else "Shall I really do that?")
         result = self._guarded(plugged, lambda: plugged.skill.handle(request), _timeout_s(plugged.skill, request))
@@ -227,6 +228,13 @@ class Skills:
     def _give_up(self, status: Status) -> None:
         self._statuses[status.name] = status
         self._tell(f"skill {status.name}: {status.state.value}: {status.reason}")
+
+    def _responsible(self, name: str, slots: Mapping[str, Any]) -> str:
+        """The skill that an action names, or the one to which that leaves devices."""
+        plugged = self._plugged.get(name)
+        if plugged is None or all(slots.get(slot) is None for slot in ("name", "area", "floor", "device_id")):
+            return name
+        return str(getattr(plugged.skill, "devices_go_to", name))
 
     def _absent(self, name: str) -> Result:
         status = self._statuses.get(name)

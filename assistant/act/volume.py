@@ -111,6 +111,7 @@ class Volume:
     """The skill. A sentence that names a device or a room is none of its: that is the home's."""
 
     name = "volume"
+    devices_go_to = "home"
     reversible = True
 
     def start(self, services: Services) -> None:
@@ -142,7 +143,7 @@ class Volume:
             if not 0 <= wanted <= 100:
                 return failed("The volume goes from 0 to 100 percent.", "impossible")
         elif what == "step":
-            wanted, silent = min(max(percent + _step(slots), 0), 100), False
+            wanted, silent = min(max(percent + volume_step(slots), 0), 100), False
         elif what in ("mute", "unmute"):
             silent = what == "mute"
         elif what != "status":
@@ -178,8 +179,8 @@ def create() -> Volume:
     return Volume()
 
 
-def _step(slots: Mapping[str, Any]) -> int:
-    """How much louder: "up", "down", or a number of percent."""
+def volume_step(slots: Mapping[str, Any]) -> int:
+    """How much louder the slot `volume_step` asks for, in percent: "up", "down", or a number."""
     said = slots.get("volume_step", "up")
     if isinstance(said, (int, float)):
         return round(said)

@@ -125,6 +125,8 @@ def test_on_and_off_by_name_and_by_room(run: Run) -> None:
         ("HassMediaPause", {}, "media_player.tv", {"playing": False}),
         ("HassMediaPlayerMute", {"name": "TV"}, "media_player.tv", {"muted": True}),
         ("HassSetVolume", {"name": "TV", "volume_level": 30}, "media_player.tv", {"volume_level": 30}),
+        ("HassSetVolumeRelative", {"name": "TV", "volume_step": "down"}, "media_player.tv", {"volume_level": 40.0}),
+        ("HassSetVolumeRelative", {"name": "TV", "volume_step": 33}, "media_player.tv", {"volume_level": 83.0}),
     ],
 )
 def test_each_kind_of_device_takes_what_it_understands(

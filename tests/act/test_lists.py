@@ -63,7 +63,7 @@ def test_an_item_that_is_only_like_one_is_asked_about(run: Run) -> None:
     assistant = run(lists)
     assistant.ask("lists", ADD, item="oat milk")
     asked = assistant.ask("lists", "HassListRemoveItem", item="oak milk")
-    assert asked.text == "There is no oak milk on the shopping list. Do you mean oat milk?"
+    assert asked.text == "I can't find oak milk on the shopping list. Do you mean oat milk?"
     assert open_items(lists) == ["oat milk"]
     assistant.answer("lists", "HassListRemoveItem", asked)
     assert open_items(lists) == []
@@ -73,7 +73,7 @@ def test_an_item_that_is_nothing_like_any_is_said_to_be_missing(run: Run) -> Non
     assistant = run(Lists())
     assistant.ask("lists", ADD, item="milk")
     result = assistant.ask("lists", "HassShoppingListCompleteItem", item="a bicycle")
-    assert (result.ok, result.question, result.text) == (False, None, "There is no a bicycle on the shopping list.")
+    assert (result.ok, result.question, result.text) == (False, None, "I can't find a bicycle on the shopping list.")
 
 
 def test_a_list_is_cleared_only_after_a_yes_and_can_be_had_back(run: Run) -> None:

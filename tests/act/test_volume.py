@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from assistant.act.home import Devices
 from assistant.act.volume import OwnGain, PulseMixer, Volume
 from tests.sound_server import SPEAKER, SoundServer, running_server
 
@@ -73,8 +74,15 @@ def test_a_change_is_taken_back_and_the_volume_outlives_the_process(own: Any, ru
     assert again.own.read() == (40, False)
 
 
-def test_the_volume_of_a_room_is_not_ours(own: Any) -> None:
-    assert not own.ask("volume", "HassSetVolume", volume_level=40, area="kitchen").ok
+def test_the_volume_of_a_device_is_the_homes(run: Run) -> None:
+    volume, devices = Volume(), Devices()
+    assistant = run(volume, devices)
+    volume.mixer = volume.own
+    assert assistant.ask("volume", "HassSetVolume", volume_level=40, name="television").ok
+    assert volume.own.read() == (100, False)
+    assert assistant.ask("home", "HassGetState", name="television").values["state"] is None
+    assert assistant.ask("volume", "HassSetVolume", volume_level=30).ok
+    assert volume.own.read() == (30, False)
 
 
 @pytest.mark.real
