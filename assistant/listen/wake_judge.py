@@ -77,7 +77,7 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One word's whole memory. since: time at which `maybe` was reached or it woke. peak: the best score since then."""
+    """One word's whole memory. since: when `maybe` was reached, or when it woke. peak: the best score since then."""
 
     stage: Stage = Stage.QUIET
     since: float = 0.0

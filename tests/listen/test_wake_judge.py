@@ -61,3 +61,10 @@ def test_without_room_for_doubt_there_is_none(values: list[float]) -> None:
 def test_thresholds_out_of_order_are_refused(limits: tuple[float, float, float]) -> None:
     with pytest.raises(ConfigError, match="out of range"):
         Thresholds(*limits)
+
+
+def test_a_refused_word_that_rises_further_is_judged_again() -> None:
+    refused = [0.5, *[0.45] * 5]
+    assert verdicts([*refused, 0.45, 0.45, 0.45]) == [Verdict.DOUBTFUL]
+    assert verdicts([*refused, 0.7, *[0.6] * 5]) == [Verdict.DOUBTFUL, Verdict.DOUBTFUL]
+    assert verdicts([*refused, 0.1, *refused]) == [Verdict.DOUBTFUL, Verdict.DOUBTFUL]
