@@ -309,6 +309,7 @@ def work(folder: Path, seed: int, *, changes: bool) -> None:
 def _changes(folder: Path, chance: random.Random, seed: int) -> Iterator[dict[str, Any]]:
     """Changes that make sense to what is kept, without end."""
     kept, _ = read(folder)
+    rings = bool(seed % 2)  # not more than one such timer in every other life: each rings for a minute
     for number in range(10**9):
         items = [name for name, done in kept.items.items() if not done]
         running = [name for name, (_, paused) in kept.timers.items() if not paused]
@@ -321,8 +322,9 @@ def _changes(folder: Path, chance: random.Random, seed: int) -> Iterator[dict[st
         change: dict[str, Any] = {"change": what, "name": f"n{seed}x{number}"}
         if what == "start_timer":
             change["seconds"] = float(chance.randint(10_000, 90_000))
-            if chance.random() < 0.1 and number:
+            if rings and number:
                 change.update(name=f"{SHORT}{seed}x{number}", seconds=1.0)
+                rings = False
         elif what == "cancel_timer":
             change["name"] = chance.choice([*kept.timers])
         elif what in ("pause_timer", "lengthen_timer"):
