@@ -7,7 +7,7 @@ import importlib.metadata
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,31 +130,38 @@ def build_understander(
 ) -> Understander:
     """Engine, contexts, skills and replies as configured.
 
-    acts: with all skills, and what they keep; without, nothing is done in the world.
+    acts: with the skills of the contexts, and what they keep; without, nothing is done in the world.
     announce: where skills may speak up.
     """
+    from assistant.act.skills import built_in
     from assistant.pipeline import Understander
 
     clock = clock or SystemClock()
     context = open_context(config)
     recognizer = open_recognizer(config, context.settings.language, background=background)
     prepared = prepare_context(recognizer, context)
-    understander = Understander(recognizer, prepared, build_skills(config, clock, announce, acts=acts), clock)
+    bound = {"": prepared}
     if acts and config.listen.mode == "wake":
-        for name in dict.fromkeys(bound_contexts(config).values()):
-            understander.bind(name, prepare_context(recognizer, open_context(config, name)) if name else prepared)
+        names = [name for name in dict.fromkeys(bound_contexts(config).values()) if name]
+        bound |= {name: prepare_context(recognizer, open_context(config, name)) for name in names}
+    contexts = [one.context for one in bound.values()]
+    skills = build_skills(config, clock, contexts, announce) if acts else built_in(clock)
+    understander = Understander(recognizer, prepared, skills, clock)
+    for name, one in bound.items():
+        understander.bind(name, one)
     return understander
 
 
-def build_skills(config: Config, clock: Clock, announce: Announce | None, *, acts: bool) -> Skills:
-    """All registered skills with their state, or only those that need nothing."""
+def build_skills(config: Config, clock: Clock, contexts: Iterable[Context], announce: Announce | None) -> Skills:
+    """The registered skills that `contexts` name, started, with what they keep."""
+    from assistant.act.plugins import SKILLS, find
     from assistant.act.skill import Services
-    from assistant.act.skills import built_in, open_skills
+    from assistant.act.skills import open_skills
     from assistant.folders import folders
 
-    if not acts:
-        return built_in(clock)
-    return open_skills(Services(clock, folders(config.paths).state, announce))
+    wanted = {"say", *(action.skill for context in contexts for action in context.actions.values())}
+    unused = {found.name for found in find(SKILLS)} - wanted
+    return open_skills(Services(clock, folders(config.paths).state, announce), disabled=unused)
 
 
 def bound_contexts(config: Config) -> dict[str, str]:
