@@ -148,8 +148,8 @@ def _start(results: Mapping[str, Any]) -> str:
         "help": "`assistant --help`",
         "version": "`assistant version`",
     }
-    rows = [(names[k], r["median_s"], f"{r['min_s']}–{r['max_s']}", r["n"]) for k, r in results.items()]
-    return _table(("from the start of the program", "median s", "range", "n"), rows)
+    rows = [(names[k], r["median_s"], f"{r['min_s']}–{r['max_s']}", r["cpu_s"], r["n"]) for k, r in results.items()]
+    return _table(("from the start of the program", "median s", "range", "CPU s", "n"), rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

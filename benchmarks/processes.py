@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,14 @@ LAST_DECISION_S = 3.0
 Advance = Callable[[float], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Elapsed:
+    """Seconds of wall time, and of CPU time, which other programs on the machine do not lengthen."""
+
+    wall_s: float
+    cpu_s: float
+
+
 class Assistant:
     """`assistant run --source -` in a process; sound is written to it, what it prints is read."""
 
@@ -52,6 +62,7 @@ class Assistant:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.listening_after_s = 0.0
+        self.listening_cpu_s = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -64,11 +75,11 @@ class Assistant:
             assert pipe is not None
             pipe.close()
 
-    def wait_until_listening(self) -> float:
-        """Seconds from the start of the process until it says that it listens. Raises AssistantError."""
+    def wait_until_listening(self) -> Elapsed:
+        """From the start of the process until it says that it listens. Raises AssistantError."""
         if not self._listening.wait(START_TIMEOUT_S) or self._process.poll() is not None:
             raise AssistantError("it did not start to listen", where="assistant run", remedy="try it by hand")
-        return self.listening_after_s
+        return Elapsed(self.listening_after_s, self.listening_cpu_s)
 
     def memory_mb(self) -> tuple[float, float]:
         """(resident now, resident at its peak) of the process, MB of 10^6 bytes."""
@@ -76,6 +87,12 @@ class Assistant:
         found = [re.search(rf"{name}:\s+(\d+) kB", status) for name in ("VmRSS", "VmHWM")]
         now, peak = (int(match[1]) * 1024 / 1e6 if match else 0.0 for match in found)
         return now, peak
+
+    def _cpu_s(self) -> float:
+        """Seconds of CPU time, of all threads, so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        user, system = int(fields[11]), int(fields[12])
+        return (user + system) / os.sysconf("SC_CLK_TCK")
 
     def hear(self, pcm: NDArray[np.int16]) -> list[float]:
         """Play sound at its own pace; resident memory every 0.1 s, MB."""
@@ -101,6 +118,7 @@ class Assistant:
             line = raw.decode("utf-8", "replace").rstrip()
             if line.startswith(LISTENING) and not self._listening.is_set():
                 self.listening_after_s = time.perf_counter() - self.began
+                self.listening_cpu_s = self._cpu_s()
                 self._listening.set()
             self.lines.append(line)
         self._listening.set()
@@ -127,8 +145,8 @@ def memory(name: str, options: Sequence[str], sounds: Sequence[NDArray[np.int16]
         }
 
 
-def starts(options: Sequence[str], cache: Path, times: int) -> list[float]:
-    """Seconds to listening, of `times` starts with the same cache folder."""
+def starts(options: Sequence[str], cache: Path, times: int) -> list[Elapsed]:
+    """Time to listening, of `times` starts with the same cache folder."""
     found = []
     for _ in range(times):
         with Assistant(options, cache) as process:
@@ -136,21 +154,28 @@ def starts(options: Sequence[str], cache: Path, times: int) -> list[float]:
     return found
 
 
-def run_times(command: Sequence[str], times: int) -> list[float]:
-    """Seconds that `python -m assistant COMMAND` takes from start to end."""
+def run_times(command: Sequence[str], times: int) -> list[Elapsed]:
+    """Time that `python -m assistant COMMAND` takes from start to end."""
     found = []
     for _ in range(times):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), _children_cpu_s()
         subprocess.run([sys.executable, "-m", "assistant", *command], capture_output=True, check=True)
-        found.append(time.perf_counter() - began)
+        found.append(Elapsed(time.perf_counter() - began, _children_cpu_s() - used))
     return found
 
 
-def seconds(values: Sequence[float]) -> Mapping[str, Any]:
-    """Median, least and greatest, rounded to milliseconds."""
+def seconds(values: Sequence[Elapsed]) -> Mapping[str, Any]:
+    """Median, least and greatest wall time, median CPU time, rounded to milliseconds."""
+    walls = [value.wall_s for value in values]
     return {
         "n": len(values),
-        "median_s": round(float(np.median(values)), 3),
-        "min_s": round(min(values), 3),
-        "max_s": round(max(values), 3),
+        "median_s": round(float(np.median(walls)), 3),
+        "min_s": round(min(walls), 3),
+        "max_s": round(max(walls), 3),
+        "cpu_s": round(float(np.median([value.cpu_s for value in values])), 3),
     }
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -134,8 +134,11 @@ def start(doc: Mapping[str, Any]) -> None:
         "help": "assistant --help",
         "version": "assistant version",
     }
-    head = ("", "median s", "least", "greatest", "n")
-    rows = [(names[k], f"{r['median_s']:.2f}", r["min_s"], r["max_s"], r["n"]) for k, r in doc["results"].items()]
+    head = ("", "median s", "least", "greatest", "CPU s", "n")
+    rows = [
+        (names[k], f"{r['median_s']:.2f}", r["min_s"], r["max_s"], r["cpu_s"], r["n"])
+        for k, r in doc["results"].items()
+    ]
     print(table(head, rows, right=head[1:]))
 
 

@@ -39,7 +39,8 @@ RESULTS: dict[str, dict[str, Any]] = {
         ],
     },
     "start": {
-        name: {"n": 2, "median_s": 1.5, "min_s": 1.4, "max_s": 1.6} for name in ("first", "again", "help", "version")
+        name: {"n": 2, "median_s": 1.5, "min_s": 1.4, "max_s": 1.6, "cpu_s": 1.2}
+        for name in ("first", "again", "help", "version")
     },
     "memory": {
         "devices": 200,
