@@ -223,7 +223,7 @@ class Answering:
         said = memory.heard if kind is FollowUp.HEARD else memory.said
         if not said:
             return Reply(NOTHING_SAID)
-        return Reply(f"You said: {said}." if kind is FollowUp.HEARD else said)
+        return Reply(f"You said: {said.rstrip('.!?,')}." if kind is FollowUp.HEARD else said)
 
     # -- taking back ---------------------------------------------------------------------------------------------------
 

@@ -45,10 +45,17 @@ def _add_lint(verbs: Any) -> None:
 
 
 def _add_test(verbs: Any) -> None:
-    examples = ["assistant context test contexts/kitchen", "assistant context test home mine.yaml"]
+    examples = [
+        "assistant context test contexts/kitchen",
+        "assistant context test home mine.yaml",
+        "assistant context test home --dialogue evening.yaml",
+    ]
     test = _verb(verbs, "test", _test, "run a file of expected sentences", examples)
     _add_context(test)
     test.add_argument("file", metavar="FILE.yaml", nargs="?", type=Path, help="default: tests.yaml in the context")
+    test.add_argument(
+        "--dialogue", metavar="FILE.yaml", type=Path, help="play a file of dialogues instead, with skills of their own"
+    )
 
 
 def _add_sample(verbs: Any) -> None:
@@ -137,6 +144,8 @@ def _test(args: argparse.Namespace) -> int:
     from assistant.grammar.test_sentences import TESTS_FILE, read_expected, run_expected
 
     context = _load(args)
+    if args.dialogue is not None:
+        return _test_dialogues(args.dialogue, context, as_json=args.json)
     path = args.file or Path(context.folder) / TESTS_FILE
     results = run_expected(context, read_expected(path))
     failed = [result for result in results if not result.passed]
@@ -151,6 +160,27 @@ def _test(args: argparse.Namespace) -> int:
     for result in failed:
         print(f"{shown(path.parent)}/{result.expected.place}: {result}")
     print(f"{context.name}: {len(results) - len(failed)} of {_plural(len(results), 'sentence')} as expected")
+    return EXIT_FOUND if failed else 0
+
+
+def _test_dialogues(path: Path, context: Context, *, as_json: bool) -> int:
+    from assistant.grammar.load import shown
+    from assistant.testing.dialogues import play, read_scripts
+
+    played = {script: play(script, context) for script in read_scripts(path)}
+    failed = [script for script, turns in played.items() if any(turn.fault for turn in turns)]
+    if as_json:
+        rows = [
+            {"name": script.name, "place": str(script.place), "faults": [turn.fault for turn in turns if turn.fault]}
+            for script, turns in played.items()
+        ]
+        print_json({"context": context.name, "passed": len(played) - len(failed), "failed": len(failed), "tests": rows})
+        return EXIT_FOUND if failed else 0
+    for script in failed:
+        for turn in played[script]:
+            if turn.fault:
+                print(f"{shown(path.parent)}/{turn.turn.place}: {script.name}: {turn.fault}")
+    print(f"{context.name}: {len(played) - len(failed)} of {_plural(len(played), 'dialogue')} as expected")
     return EXIT_FOUND if failed else 0
 
 

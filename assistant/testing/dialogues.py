@@ -61,7 +61,7 @@ class DialogueSpec(Struct, frozen=True):
     turns: list[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Turn:
     """What is said and what is expected; see the top of this module."""
 
@@ -74,7 +74,7 @@ class Turn:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Script:
     """One dialogue."""
 
@@ -134,20 +134,19 @@ def stage(clock: HeldClock) -> Iterator[tuple[Skills, queue.SimpleQueue[str]]]:
             skills.close()
 
 
-def fault_of(turn: Turn, decision: Decision) -> str:
-    """What of `decision` is not as `turn` expects it, "" if nothing is."""
+def fault_of(turn: Turn, decision: Decision, compared: Callable[[str], str] = str) -> str:
+    """What of `decision` is not as `turn` expects it, "" if nothing is. compared: how replies are compared."""
     understanding, reply = decision.understanding, decision.reply.text
-    if reply != turn.expect:
+    if compared(reply) != compared(turn.expect):
         return f"“{turn.say}” should be answered “{turn.expect}” and is answered “{reply}”"
     if turn.intent is not None and understanding.intent != turn.intent:
         return f"“{turn.say}” should mean {turn.intent} and means {understanding.intent or 'nothing'}"
-    wrong = {name: understanding.slots.get(name) for name, value in turn.slots.items()} != dict(turn.slots)
+    slots = understanding.slots
+    wrong = any(compared(str(slots.get(name))) != compared(str(value)) for name, value in turn.slots.items())
     return f"“{turn.say}” should have {turn.slots} and has {dict(understanding.slots)}" if wrong else ""
 
 
-def _played(
-    turn: Turn, line: Callable[[str], Decision], clock: HeldClock, announced: queue.SimpleQueue[str]
-) -> Played:
+def _played(turn: Turn, line: Callable[[str], Decision], clock: HeldClock, announced: queue.SimpleQueue[str]) -> Played:
     clock.advance(turn.wait_s)
     if turn.announces:
         try:

@@ -358,3 +358,11 @@ def _asked_again(answer: Understanding, pending: Pending) -> Understanding:
         differs=pending.differs,
         alternatives=(),
     )
+
+
+def table() -> str:
+    """TABLE as a Markdown table: a row for each state, a column for each event."""
+    events = list(TABLE[State.IDLE])
+    rows = [["open question", *(event.__name__ for event in events)], ["---"] * (len(events) + 1)]
+    rows += [[state.value, *(row[event].value for event in events)] for state, row in TABLE.items()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)

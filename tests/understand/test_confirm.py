@@ -36,6 +36,7 @@ from assistant.understand.confirm import (
     pending_of,
     resolve,
     step,
+    table,
 )
 from assistant.understand.decide import decide
 
@@ -392,3 +393,7 @@ def test_whatever_happens_only_an_open_question_is_acted_on_and_it_always_ends(e
     for _ in range(MAX_REPEATS + 1):
         turn = step(turn, Unclear()).turn
     assert turn.state is State.IDLE
+
+
+def test_the_table_in_the_documents_is_current(repository: Path) -> None:
+    assert table() in (repository / "docs/dialogue.md").read_text(encoding="utf-8")
