@@ -22,9 +22,9 @@ PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11 python3.10
 # Debian packages. To run: PortAudio, ALSA's way to PulseAudio or PipeWire, the second voice. To test: a sound server.
 APT_RUN := libportaudio2 libasound2-plugins espeak-ng $(if $(filter aarch64,$(shell uname -m)),libatomic1)
 APT_TEST := $(APT_RUN) alsa-utils pulseaudio pulseaudio-utils
-EXTRAS := device vosk tflite bench dev convert
+EXTRAS := device vosk wake openwakeword tflite bench dev convert
 # Test-time extras; the converter's are gigabytes and stay out.
-TEST_EXTRAS := vosk bench dev
+TEST_EXTRAS := vosk wake openwakeword bench dev
 UV_VERSION := 0.13.9
 
 .PHONY: help run test lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
