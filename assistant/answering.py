@@ -112,6 +112,8 @@ class Answering:
     def _commanded(self, understanding: Understanding) -> Plan:
         """The plan of what is no answer."""
         self._rest = ()
+        if understanding.intent in ANSWERS:  # no: nothing is done
+            return Plan(understanding, Reply(self._active.replies.reply(understanding.intent, understanding.slots)))
         kind = follow_up(self._active.context, understanding.intent)
         if kind in (FollowUp.STOP, FollowUp.UNDO, FollowUp.HEARD, FollowUp.SAID):
             return Plan(understanding, kind=kind)

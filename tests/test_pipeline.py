@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from assistant.act.skills import built_in
 from assistant.audio.frontend import Mean
-from assistant.audio.source import Nothing, Source
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
 from assistant.listen.endpoint import EndpointSettings
@@ -29,7 +27,6 @@ from assistant.testing import HeldClock
 from assistant.types import (
     FRAME_SAMPLES,
     SAMPLE_RATE_HZ,
-    AudioBlock,
     Decision,
     EndReason,
     Outcome,
@@ -37,40 +34,14 @@ from assistant.types import (
     frozen_array,
 )
 from assistant.work import InlineWorker, ThreadWorker, Worker
+from tests.blocks import Blocks, Pcm, frames, silence, voiced
 
-Pcm = NDArray[np.int16]
 Spoken = Callable[[str], Pcm]
 
 LATTE = "Can I have a large latte with soy milk?"
 ESPRESSO = "Give me a double shot espresso with sugar and cream."
 MINUTES = 5
 FOREIGN = "The train to the airport leaves every twenty minutes."
-
-
-class Blocks(Source):
-    """Blocks of sound one after another, made as they are read; the held clock goes along with them."""
-
-    def __init__(self, pcm: Iterable[Pcm], clock: HeldClock) -> None:
-        self._pcm, self._clock = iter(pcm), clock
-
-    @property
-    def name(self) -> str:
-        return "blocks"
-
-    @property
-    def channels(self) -> int:
-        return 1
-
-    def read(self, timeout_s: float) -> AudioBlock | Nothing:
-        pcm = next(self._pcm, None)
-        if pcm is None:
-            return Nothing.ENDED
-        at = self._clock.monotonic()
-        self._clock.advance(len(pcm) / SAMPLE_RATE_HZ)
-        return AudioBlock(frozen_array(pcm[None, :].copy()), at)
-
-    def close(self) -> None:
-        self._pcm = iter(())
 
 
 class Noting(InlineWorker):
@@ -83,22 +54,6 @@ class Noting(InlineWorker):
     def submit(self, number: int, job: Callable[[], Any]) -> None:
         self.jobs += 1
         super().submit(number, job)
-
-
-def frames(*parts: Pcm) -> Iterator[Pcm]:
-    """20 ms at a time; the last may be short."""
-    sound = np.concatenate(parts)
-    return (sound[at : at + FRAME_SAMPLES] for at in range(0, len(sound), FRAME_SAMPLES))
-
-
-def silence(seconds: float) -> Pcm:
-    return np.zeros(int(seconds * SAMPLE_RATE_HZ), np.int16)
-
-
-def without_ends(pcm: Pcm) -> Pcm:
-    """The voice alone."""
-    (loud,) = np.nonzero(np.abs(pcm) > 200)
-    return pcm[loud[0] : loud[-1]]
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +135,7 @@ def test_what_was_decoded_in_a_pause_is_thrown_away_when_speech_goes_on(
     hear: Hear, barista: Context, spoken: Spoken
 ) -> None:
     worker = Noting()
-    begun, rest = (without_ends(spoken(part)) for part in ("Can I have a large", "latte with soy milk"))
+    begun, rest = (voiced(spoken(part)) for part in ("Can I have a large", "latte with soy milk"))
     (decision,) = hear(barista, silence(0.5), begun, silence(0.2), rest, silence(1.2), worker=worker)
     assert worker.jobs > 1
     assert outcomes([decision]) == EXPECTED[:1]
@@ -188,7 +143,7 @@ def test_what_was_decoded_in_a_pause_is_thrown_away_when_speech_goes_on(
 
 
 def test_what_follows_a_complete_sentence_closely_revises_it(hear: Hear, barista: Context, spoken: Spoken) -> None:
-    begun, rest = (without_ends(spoken(part)) for part in ("Can I have a large latte", "with soy milk"))
+    begun, rest = (voiced(spoken(part)) for part in ("Can I have a large latte", "with soy milk"))
     first, second = hear(barista, silence(0.5), begun, silence(0.6), rest, silence(1.2))
     assert outcomes([first]) == [(Outcome.ACCEPT, {"size": "large", "coffeeDrink": "latte"})]
     assert (first.provisional, first.revises) == (True, False)

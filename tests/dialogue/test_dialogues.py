@@ -6,12 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from assistant.audio.frontend import Mean
-from assistant.audio.source import Nothing, Source
 from assistant.grammar.load import load_context
 from assistant.grammar.places import ContextFaults
 from assistant.grammar.tree import Context
@@ -21,10 +18,9 @@ from assistant.pipeline import Conversation, Understander
 from assistant.recognize.moonshine.engine import Moonshine
 from assistant.testing import HeldClock
 from assistant.testing.dialogues import Script, fault_of, play, read_scripts, stage
-from assistant.types import FRAME_SAMPLES, SAMPLE_RATE_HZ, AudioBlock, Decision, frozen_array
+from assistant.types import Decision
 from assistant.work import InlineWorker
-
-Pcm = NDArray[np.int16]
+from tests.blocks import Blocks, Pcm, frames
 
 FOLDER = Path(__file__).parent
 SCRIPTS = {script.name: script for file in sorted(FOLDER.glob("*.yaml")) for script in read_scripts(file)}
@@ -88,36 +84,10 @@ def test_what_is_wrong_in_a_file_is_said_with_its_line(tmp_path: Path) -> None:
 # -- spoken --------------------------------------------------------------------------------------------------------
 
 
-class Speaker(Source):
-    """Says the turns of a script one after another, with the voice and the silence that `spoken` gives them."""
-
-    def __init__(self, script: Script, spoken: Callable[[str], Pcm], clock: HeldClock) -> None:
-        self._clock = clock
-        self._blocks = self._say(script, spoken)
-
-    @property
-    def name(self) -> str:
-        return "speaker"
-
-    @property
-    def channels(self) -> int:
-        return 1
-
-    def read(self, timeout_s: float) -> AudioBlock | Nothing:
-        pcm = next(self._blocks, None)
-        if pcm is None:
-            return Nothing.ENDED
-        at = self._clock.monotonic()
-        self._clock.advance(len(pcm) / SAMPLE_RATE_HZ)
-        return AudioBlock(frozen_array(pcm[None, :].copy()), at)
-
-    def close(self) -> None:
-        self._blocks = iter(())
-
-    def _say(self, script: Script, spoken: Callable[[str], Pcm]) -> Iterator[Pcm]:
-        for turn in script.turns:
-            sound = spoken(turn.say[:1].upper() + turn.say[1:] + ".")
-            yield from (sound[at : at + FRAME_SAMPLES] for at in range(0, len(sound), FRAME_SAMPLES))
+def said(script: Script, spoken: Callable[[str], Pcm]) -> Iterator[Pcm]:
+    """The turns one after another, with the silence that `spoken` gives them."""
+    for turn in script.turns:
+        yield from frames(spoken(turn.say[:1].upper() + turn.say[1:] + "."))
 
 
 def hear(script: Script, home: Context, moonshine: Moonshine, spoken: Callable[[str], Pcm]) -> list[Decision]:
@@ -125,7 +95,7 @@ def hear(script: Script, home: Context, moonshine: Moonshine, spoken: Callable[[
     with stage(clock) as (skills, _):
         understander = Understander(moonshine, moonshine.prepare(home), skills, clock)
         segmenter = Segmenter(open_vad("silero"))
-        source = Speaker(script, spoken, clock)
+        source = Blocks(said(script, spoken), clock)
         return [*Conversation(source, Mean(1), segmenter, understander, InlineWorker()).decisions()]
 
 
