@@ -295,10 +295,12 @@ def test_names_in_other_scripts_load_and_the_linter_says_that_they_will_not_be_h
 def test_whatever_is_written_is_read_or_said_to_be_wrong(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.mktemp("home") / "home.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    said: object
     try:
-        assert isinstance(load_home(path), Home)
+        said = load_home(path)
     except ContextFaults as error:
-        assert error.faults
+        said = error.faults
+    assert said
 
 
 def test_the_schema_knows_every_key_that_the_loader_knows() -> None:
