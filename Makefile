@@ -22,9 +22,9 @@ PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11 python3.10
 # Debian packages. To run: PortAudio, ALSA's way to PulseAudio or PipeWire, the second voice. To test: a sound server.
 APT_RUN := libportaudio2 libasound2-plugins espeak-ng $(if $(filter aarch64,$(shell uname -m)),libatomic1)
 APT_TEST := $(APT_RUN) alsa-utils pulseaudio pulseaudio-utils
-EXTRAS := device vosk wake openwakeword tflite bench dev convert
+EXTRAS := device vosk wake openwakeword plot tflite bench dev convert
 # Test-time extras; the converter's are gigabytes and stay out.
-TEST_EXTRAS := vosk wake openwakeword bench dev
+TEST_EXTRAS := vosk wake openwakeword plot bench dev
 UV_VERSION := 0.13.9
 
 .PHONY: help run test lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
@@ -90,9 +90,11 @@ $(BIN)/python: | apt-run
 	@echo "== Making a virtual environment in $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.device: requirements/build.txt requirements/device.txt | $(BIN)/python
+$(VENV)/.device: requirements/build.txt requirements/device.txt requirements/wake.txt requirements/openwakeword.txt | $(BIN)/python
 	@echo "== Installing what the assistant needs (first time: about 150 MB, one to five minutes)"
 	@$(LOCKED) -r requirements/build.txt -r requirements/device.txt | $(NEWS)
+	@$(LOCKED) -r requirements/wake.txt -r requirements/openwakeword.txt >/dev/null 2>&1 || \
+		echo "== Without wake words: their packages need glibc 2.35 (assistant wake list says more)"
 	@touch $@
 
 $(VENV)/.test: $(TEST_EXTRAS:%=requirements/%.txt) $(VENV)/.device
