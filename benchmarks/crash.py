@@ -44,6 +44,9 @@ KILLED_AT_START = 0.15
 MOST_KEPT = 40
 """Items, and timers, that a child lets pile up; the skills' own limits are higher."""
 
+STOP_EVERY = 10
+"""After so many changes somebody says stop to whatever rings."""
+
 MOST_FAULTS_SHOWN = 20
 PATIENCE_S = 30.0
 RESTART_LIMIT_S = 3.0
@@ -292,7 +295,7 @@ def work(folder: Path, seed: int, *, changes: bool) -> None:
     _say("ready")
     if not changes:
         threading.Event().wait()
-    for change in _changes(folder, random.Random(seed), seed):
+    for number, change in enumerate(_changes(folder, random.Random(seed), seed)):
         _say("begin", **change)
         slots: dict[str, Any] = {"name": change["name"]}
         if change["change"].endswith("item"):
@@ -302,6 +305,8 @@ def work(folder: Path, seed: int, *, changes: bool) -> None:
         if "seconds" in change:
             slots["seconds"] = change["seconds"]
         result = skills.act(context, _INTENTS[change["change"]][1], slots, confirmed=True)
+        if number % STOP_EVERY == 0:
+            skills.quiet()
         done = result.ok and result.question is None
         _say("done" if done else "failed", name=change["name"], why=result.text)
 

@@ -135,6 +135,8 @@ class Timers:
         self._ending = threading.Event()
         self._ringer: threading.Thread | None = None
         self._said: set[tuple[int, float]] = set()
+        self._rung: set[int] = set()
+        self._announcing = threading.Lock()
         self._notice = ""
 
     def start(self, services: Services) -> None:
@@ -158,10 +160,11 @@ class Timers:
         self._store.database.close()
 
     def quiet(self) -> bool:
-        """Whatever rings has been heard."""
-        ringing = [timer for timer in self._store.all() if timer.ringing]
-        if ringing:
-            self._store.remove(ringing)
+        """Whatever rings has been heard; not what is only about to."""
+        with self._announcing:
+            ringing = [timer for timer in self._store.all() if timer.ringing and timer.id in self._rung]
+            if ringing:
+                self._store.remove(ringing)
         return bool(ringing)
 
     def all(self) -> tuple[Timer, ...]:
@@ -354,7 +357,9 @@ class Timers:
             ours = True
             self._said.add(key)
         if ours and self._services.announce is not None:
-            self._services.announce(announcement(timer, now), ring=True)
+            with self._announcing:
+                self._services.announce(announcement(timer, now), ring=True)
+                self._rung.add(timer.id)
 
 
 def create() -> Timers:
