@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import importlib.metadata
 import sys
 import threading
@@ -314,6 +315,14 @@ def test_a_strangers_skill_does_not_take_the_name_of_ours() -> None:
     assert {found.name: found.entry.value for found in find(SKILLS)} | dict(OURS) == {
         found.name: found.entry.value for found in find(SKILLS)
     }
+
+
+def test_ours_are_registered_as_anyones_are(repository: Path) -> None:
+    setup = configparser.ConfigParser(delimiters=("=",))
+    setup.read(repository / "setup.cfg", encoding="utf-8")
+    lines = setup["options.entry_points"][SKILLS].split("\n")
+    registered = [tuple(map(str.strip, line.split("="))) for line in lines if "=" in line]
+    assert dict(registered) == dict(OURS)
 
 
 def test_the_clock_of_the_protocol_is_the_services_clock(clock: HeldClock) -> None:
