@@ -321,8 +321,8 @@ def test_ours_are_registered_as_anyones_are(repository: Path) -> None:
     setup = configparser.ConfigParser(delimiters=("=",))
     setup.read(repository / "setup.cfg", encoding="utf-8")
     lines = setup["options.entry_points"][SKILLS].split("\n")
-    registered = [tuple(map(str.strip, line.split("="))) for line in lines if "=" in line]
-    assert dict(registered) == dict(OURS)
+    registered = {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines if line)}
+    assert registered == dict(OURS)
 
 
 def test_the_clock_of_the_protocol_is_the_services_clock(clock: HeldClock) -> None:
