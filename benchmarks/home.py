@@ -1,4 +1,4 @@
-"""A home of 200 devices: sentences of our own as text and spoken, what is done wrong, what else is taken for commands.
+"""A home of 200 devices: our own sentences as text and spoken, what is done wrong, what else is taken for commands.
 
 The sentences (home_sentences.yaml) are said by three voices, clean and in kitchen noise. Each has one of five ends: done
 right, done wrong, asked back (by the decision, or by the skill that needs to know which device), refused. Opposites
@@ -44,9 +44,19 @@ NEAR_EDITS = 3.0
 
 ANSWERS = {"yes": YES, "no": NO}
 STOP = "stop"
-OPPOSITES = (("HassTurnOn", "HassTurnOff"), ("on", "off"), ("open", "closed"), ("locked", "unlocked"), ("up", "down"))
+OPPOSITES = (
+    ("HassTurnOn", "HassTurnOff"),
+    ("on", "off"),
+    ("open", "closed"),
+    ("locked", "unlocked"),
+    ("up", "down"),
+    ("HassMediaPlayerMute", "HassMediaPlayerUnmute"),
+    ("HassMediaPause", "HassMediaUnpause"),
+    ("HassPauseTimer", "HassUnpauseTimer"),
+    ("HassIncreaseTimer", "HassDecreaseTimer"),
+)
 TEENS = {tens: tens // 10 + 10 for tens in range(30, 100, 10)}
-HOME_SKILL = "home"
+HOME_SKILL, DIALOGUE_SKILL = "home", "dialogue"
 
 Advance = Callable[[float], None]
 
@@ -138,6 +148,8 @@ def acts(intent: str, slots: Mapping[str, Any], context: Context) -> bool:
 
 def _acts(command: Command, context: Context) -> bool:
     action = context.actions.get(command.intent)
+    if action is not None and action.skill == DIALOGUE_SKILL:
+        return False  # there is nothing that it could follow up
     if action is None or action.skill != HOME_SKILL or context.home is None:
         return True
     if command.slots.get("domain") == "scene":

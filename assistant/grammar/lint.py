@@ -64,8 +64,10 @@ def lint(context: Context, spell: Callable[[str], bool] | None = None) -> tuple[
         return tuple(findings)
     matcher = Matcher(network)
     findings += _ambiguous(matcher, sentences)
+    beside_free = _beside_free_words(context)
     for name in network.entries:
-        findings += _alike_values(network, name)
+        if name not in beside_free:
+            findings += _alike_values(network, name)
     findings = _once_per_message(findings)
     findings += _alike_sentences(matcher, sentences)
     if spell is not None:
@@ -108,12 +110,17 @@ def _ambiguity(context: Context, text: str, first: Match, second: Match) -> Find
 
 def _lists_of(context: Context, *templates: Template) -> Iterator[SlotList]:
     """The lists that templates name, also through rules."""
+    for reference in _references_of(context, *templates):
+        yield context.lists[reference.list]
+
+
+def _references_of(context: Context, *templates: Template) -> Iterator[ListRef]:
     todo = [template.node for template in templates]
     seen: set[str] = set()
     while todo:
         for reference in references(todo.pop()):
             if isinstance(reference, ListRef):
-                yield context.lists[reference.list]
+                yield reference
             elif reference.rule not in seen:
                 seen.add(reference.rule)
                 todo.append(context.rules[reference.rule])
@@ -141,6 +148,18 @@ class _Contrast:
     def ends(self, word: str) -> frozenset[Hashable]:
         end = self.acceptor.follow(self.state, [word, *self.rest])
         return end.ends if end else frozenset()
+
+
+def _beside_free_words(context: Context) -> frozenset[str]:
+    """Lists of usual things whose slots take any other words too: a name of the world, not of the author's choice."""
+    slots: dict[str, set[str]] = {}
+    for template in context.templates:
+        for reference in _references_of(context, template):
+            slots.setdefault(reference.slot, set()).add(reference.list)
+    wild = {name for name, values in context.lists.items() if isinstance(values, Wildcard)}
+    beside = [names - wild for names in slots.values() if names & wild]
+    apart = [names for names in slots.values() if not names & wild]
+    return frozenset().union(*beside).difference(*apart)
 
 
 def _alike_values(network: Network, name: str) -> Iterator[Finding]:

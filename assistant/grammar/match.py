@@ -192,7 +192,8 @@ class _Search:
             _, _, cost, weight, state, trail = heapq.heappop(self._heap)
             if self._seen.get(state) == (cost, -weight):
                 self._expand(cost, weight, state, trail)
-        return tuple(match for match, _ in sorted(self._found.values(), key=_rank) if match.cost <= self._limit)
+        ranked = sorted((found for found in self._found.values() if found[0].cost <= self._limit), key=_rank)
+        return tuple(match for match, wild in ranked if not (wild and _is_listed(match, ranked)))
 
     # -- bounds ----------------------------------------------------------------------------------------------------
 
@@ -347,6 +348,19 @@ class _Search:
         if key not in self._found or _rank(ranked) < _rank(self._found[key]):
             self._found[key] = ranked
         self._limit = min(self._limit, cost + MARGIN)
+
+
+def _is_listed(free: Match, found: list[_Found]) -> bool:
+    """Whether what `free` takes for free words is a value that the context lists: the same words, known."""
+    words = "".join(folded(free.text))
+    return any(
+        not wild
+        and match.intent == free.intent
+        and match.slots.keys() == free.slots.keys()
+        and "".join(folded(match.text)) == words
+        for match, wild in found
+        if match.cost <= free.cost
+    )
 
 
 def _heard(way: list[_Trail]) -> float:

@@ -24,17 +24,32 @@ _Stack = tuple["_Frame", ...]
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """intent and canonical slots; weight: natural log of the wording's weight; template: index in the context."""
+    """intent and canonical slots; weight: natural log of the wording's weight; template: index in the context.
+
+    free: the slots that free words fill, whose spelling is the recogniser's own.
+    """
 
     intent: str
     slots: Mapping[str, Any]
     weight: float
     template: int
+    free: frozenset[str] = frozenset()
 
     @property
     def key(self) -> tuple[str, _Slots]:
         """Equal for equal meanings, however they were worded."""
         return self.intent, tuple(sorted(self.slots.items()))
+
+    @property
+    def apart_from_spelling(self) -> tuple[str, _Slots, frozenset[str]]:
+        """Equal for meanings that differ only in how free words are written."""
+        return self.intent, tuple(sorted(pair for pair in self.slots.items() if pair[0] not in self.free)), self.free
+
+
+class _FreeWords(str):
+    """The value of a wildcard: text like any other, that remembers where it came from."""
+
+    __slots__ = ()
 
 
 class _Frame(NamedTuple):
@@ -75,7 +90,9 @@ class MeaningParser:
             slots = {**template.slots, **dict(path.slots)}
             if repeats(template.intent, slots):
                 continue
-            meaning = Meaning(template.intent, slots, weight, template_index)
+            free = frozenset(slot for slot, value in slots.items() if isinstance(value, _FreeWords))
+            slots |= {slot: str(slots[slot]) for slot in free}
+            meaning = Meaning(template.intent, slots, weight, template_index, free)
             if meaning.key not in ends or ends[meaning.key].weight < weight:
                 ends[meaning.key] = meaning
         return sorted(ends.values(), key=lambda meaning: -meaning.weight)
@@ -145,7 +162,7 @@ class MeaningParser:
         frame = path.stack[-1]
         to = self._network.at(frame.after, mode)
         if frame.wildcard:
-            ended: _Slots = ((frame.slot, self._decode(tokens[frame.since :])),)
+            ended: _Slots = ((frame.slot, _FreeWords(self._decode(tokens[frame.since :]))),)
         else:
             ended = self._ended(path, self._network[path.position].node)
         return _Path(to, path.stack[:-1], path.slots + ended)

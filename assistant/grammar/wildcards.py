@@ -1,4 +1,4 @@
-"""Which slots take free words: their values cannot be confused with another value, only misspelt."""
+"""Which slots take nothing but free words: their values cannot be confused with another value, only misspelt."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ _known: dict[str, frozenset[str]] = {}
 
 
 def free_slots(context: Context) -> frozenset[str]:
-    """Names of the slots of `context` that are filled from a wildcard."""
+    """Names of the slots of `context` that are filled from wildcards only."""
     if context.hash not in _known:
         wildcards = {name for name, values in context.lists.items() if isinstance(values, Wildcard)}
-        nodes = [template.node for template in context.templates]
-        slots = frozenset(ref.slot for node in nodes for ref in _references(node, context) if ref.list in wildcards)
+        used = {(ref.slot, ref.list) for t in context.templates for ref in _references(t.node, context)}
+        slots = frozenset(slot for slot, name in used if name in wildcards)
+        slots -= {slot for slot, name in used if name not in wildcards}
         while len(_known) >= _KEPT:
             _known.pop(next(iter(_known)), None)
         _known[context.hash] = slots if wildcards else frozenset()

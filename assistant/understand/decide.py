@@ -9,6 +9,7 @@ otherwise                             ─► accept
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ CONFUSABLE_MARGIN_FACTOR = 2.0
 WIDENING_MARGIN_FACTOR = 1.5
 """So does a meaning that says less than its competitor: lost words must not widen an order."""
 ALTERNATIVES = 4
+INTENT = "intent"
+_WORD = r"[^\s.,?!;:]+"
 UNSCORED_REFUSE, UNSCORED_DOUBT = 0.3, 0.52
 """The two bounds where an engine gives no token scores (vosk, typed text): its own confidence is not calibrated."""
 
@@ -87,13 +90,18 @@ def _score(best: Hypothesis) -> str:
 
 def _care(best: Hypothesis, other: Hypothesis, context: Context) -> float:
     """How many times the usual margin this pair needs."""
-    one, two = f" {best.text.lower()} ", f" {other.text.lower()} "
+    one, two = _spaced(best.text), _spaced(other.text)
     for a, b in context.settings.confusable:
         if (f" {a} " in one and f" {b} " in two) or (f" {b} " in one and f" {a} " in two):
             return CONFUSABLE_MARGIN_FACTOR
     if best.intent == other.intent and best.slots.items() < other.slots.items():
         return WIDENING_MARGIN_FACTOR
     return 1.0
+
+
+def _spaced(text: str) -> str:
+    """The words of `text` in lower case without marks, a space before and after each."""
+    return f" {' '.join(re.findall(_WORD, text.lower()))} "
 
 
 def rivals(transcript: Transcript, context: Context) -> tuple[Hypothesis, ...]:
@@ -105,9 +113,11 @@ def rivals(transcript: Transcript, context: Context) -> tuple[Hypothesis, ...]:
 def differing(best: Hypothesis, other: Hypothesis) -> tuple[str, ...]:
     """Slots in which two meanings differ, or ("intent",) when they want different things."""
     if best.intent != other.intent:
-        return ("intent",)
+        return (INTENT,)
     names = dict.fromkeys([*best.slots, *other.slots])
-    return tuple(name for name in names if best.slots.get(name) != other.slots.get(name))
+    differ = tuple(name for name in names if best.slots.get(name) != other.slots.get(name))
+    # Of two commands in one sentence one has another intent: that is not asked by naming its slot.
+    return (INTENT,) if any(name.endswith(f".{INTENT}") for name in differ) else differ
 
 
 def _understanding(

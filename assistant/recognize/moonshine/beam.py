@@ -28,6 +28,9 @@ FREE_ILM_FLOOR = -2.5
 """Least expectation, nats, that a wildcard's token is credited with: without it the rarest words win."""
 
 
+ECHO_ILM = -0.1
+"""Expectation, nats, of a token that continues a repetition: any decoder of words predicts it, without a sound too."""
+
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
@@ -114,6 +117,7 @@ class Beam:
         weights: Floats = np.zeros(1, np.float32)
         tokens: Integers = np.array([START], np.int64)
         parents: Integers = np.zeros(1, np.int64)
+        histories: list[tuple[int, ...]] = [()]
         past = self._model.begin()
         stopped = False
         for at in range(min(MAX_STEPS, STEPS_AT_LEAST + int(STEPS_PER_FRAME * len(sound.states)))):
@@ -127,10 +131,12 @@ class Beam:
             ways = self._space.ways(states, tokens, parents, at)
             logits = ways.columns.extend(step)
             ways, log_p = _with_free(ways, logits, self._options)
+            ways = _expecting_echoes(ways, histories)
             chosen = self._advance(ways, log_p, logits, scores, weights)
             if not len(chosen[0]):
                 break
             states, scores, weights, tokens, parents = chosen
+            histories = [(*histories[parent], token) for parent, token in zip(parents, tokens, strict=True)]
         return SearchResult(self._finished(keep), stopped, len(self._attention), self._work)
 
     def _advance(self, ways: Ways, log_p: Floats, logits: Floats, scores: Floats, weights: Floats) -> _Rows:
@@ -196,6 +202,23 @@ class Beam:
             end.weight,
             end.terminal,
         )
+
+
+def _expecting_echoes(ways: Ways, histories: list[tuple[int, ...]]) -> Ways:
+    """The same ways, but a token that says again what followed the last one before is fully expected.
+
+    The table knows one prefix for each state and cannot know that a sentence began with the same words; the decoder
+    does, and would be paid for repeating itself ("turn on the lamp and turn on the lamp").
+    """
+    echoes = np.full(len(histories), -1, np.int64)
+    for row, history in enumerate(histories):
+        before = [at for at in range(len(history) - 1) if history[at] == history[-1]] if history else []
+        if before:
+            echoes[row] = history[before[-1] + 1]
+    echoed = ways.token == echoes[ways.row]
+    if not echoed.any():
+        return ways
+    return replace(ways, ilm=np.where(echoed, np.maximum(ways.ilm, ECHO_ILM), ways.ilm).astype(np.float32))
 
 
 def _with_free(ways: Ways, logits: NDArray[np.float32], options: BeamOptions) -> tuple[Ways, NDArray[np.float32]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 MARGIN_S = 0.1
 """Kept before the first and after the last voiced instant (measured: more lets noise in, less cuts consonants)."""
 KEPT_SENTENCES = 16
-"""Finished token sequences whose meanings are looked up."""
+"""Finished token sequences whose meanings are looked up, and so many again while none of them has one."""
+MOST_SENTENCES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class MoonshineSession:
         encoded = time.perf_counter()
         context = self._grammar.context
         space = self._grammar.space(engine.silence)
-        result = Beam(engine.model, space, engine.beam_options(context)).search(sound, stop, KEPT_SENTENCES)
+        result = Beam(engine.model, space, engine.beam_options(context)).search(sound, stop, MOST_SENTENCES)
         searched = time.perf_counter()
         hypotheses = self._hypotheses(result)
         parsed = time.perf_counter()
@@ -169,16 +170,28 @@ class MoonshineSession:
 
     def _hypotheses(self, result: SearchResult) -> tuple[Hypothesis, ...]:
         """Group finished sentences by meaning, best meaning first after re-ranking."""
-        sequences = [tuple(sentence.tokens[:-1].tolist()) for sentence in result.sentences]
         groups: dict[object, list[Sentence]] = {}
         first: dict[object, Hypothesis] = {}
+        spelt: dict[object, object] = {}
         options = self._engine.rerank_options(self._grammar.context)
-        for sentence, meanings in zip(result.sentences, self._grammar.meanings(sequences), strict=True):
+        for sentence, meanings in self._read(result.sentences):
             for meaning in meanings:
+                # Another spelling of free words is not another meaning: the first, which scores best, stands.
+                if spelt.setdefault(meaning.apart_from_spelling, meaning.key) != meaning.key and meaning.free:
+                    continue
                 if meaning.key not in first:
                     first[meaning.key] = self._hypothesis(sentence, meaning)
                 groups.setdefault(meaning.key, []).append(sentence)
         return rerank([(first[key], sentences) for key, sentences in groups.items()], options)
+
+    def _read(self, sentences: tuple[Sentence, ...]) -> Iterator[tuple[Sentence, list[Meaning]]]:
+        """The best sentences with their meanings; further ones only as long as none has any."""
+        for start in range(0, len(sentences), KEPT_SENTENCES):
+            some = sentences[start : start + KEPT_SENTENCES]
+            meanings = self._grammar.meanings([tuple(sentence.tokens[:-1].tolist()) for sentence in some])
+            yield from zip(some, meanings, strict=True)
+            if any(meanings):
+                break
 
     def _hypothesis(self, sentence: Sentence, meaning: Meaning) -> Hypothesis:
         return Hypothesis(
