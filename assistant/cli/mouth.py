@@ -75,8 +75,8 @@ class Mouth:
         self._written = 0
         self._latest: Decision | None = None
         self._stopped = self._warmed = False
-        self._hushed = threading.Event()
-        self._items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._hushes = 0
+        self._items: queue.SimpleQueue[tuple[int, Item | None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="mouth", daemon=True)
         self._thread.start()
 
@@ -115,18 +115,16 @@ class Mouth:
         """Speak the reply when its turn comes."""
         self._latest = decision
         if decision.reply.text and not self.silent:
-            self._items.put(decision)
+            self._items.put((self._hushes, decision))
 
     def announce(self, text: str, *, ring: bool = True) -> None:
         """As `assistant.act.skill.Announce`; printed, too."""
         print(f"assistant: {text}", file=sys.stderr, flush=True)
-        self._items.put(Announced(text, ring))
+        self._items.put((self._hushes, Announced(text, ring)))
 
     def hush(self) -> None:
         """Somebody said stop: end speech and ringing, and drop what waits."""
-        while not self._items.empty():
-            self._items.get()
-        self._hushed.set()
+        self._hushes += 1
         if self._sink is not None:
             self._sink.stop()
 
@@ -137,9 +135,9 @@ class Mouth:
 
     def close(self, patience_s: float = LAST_WORDS_S) -> None:
         """Speak what waits, at most `patience_s`, and end."""
-        self._items.put(None)
+        self._items.put((self._hushes, None))
         self._thread.join(patience_s)
-        self._hushed.set()
+        self._hushes += 1
         if self._sink is not None:
             self._sink.wait(patience_s)
             self._sink.close()
@@ -147,67 +145,86 @@ class Mouth:
             self._speech.close()
 
     def _run(self) -> None:
-        while (item := self._items.get()) is not None:
-            self._hushed.clear()
-            try:
-                if isinstance(item, Announced):
-                    self._announce(item)
-                elif self._still_wanted(item):
-                    self._speak(item.reply.text)
-            except AssistantError as error:
-                print(f"assistant: {error}", file=sys.stderr)
+        while True:
+            number, item = self._items.get()
+            if item is None:
+                return
+            self._handle(item, number)
 
-    def _still_wanted(self, decision: Decision) -> bool:
+    def _handle(self, item: Item, number: int) -> None:
+        """Say or ring `item`, which came after `number` hushes: one more, and it is dropped."""
+        try:
+            if isinstance(item, Announced):
+                self._announce(item, number)
+            elif self._still_wanted(item, number):
+                self._speak(item.reply.text, number)
+        except AssistantError as error:
+            print(f"assistant: {error}", file=sys.stderr)
+
+    def _still_wanted(self, decision: Decision, number: int) -> bool:
         """Wait while a provisional sentence may go on; False if another decision took its place."""
         until = time.monotonic() + HOLD_S
         while decision.provisional and (self._hearing() or time.monotonic() < until):
-            if self._silenced or self._latest is not decision:
+            if self._silenced(number) or self._latest is not decision:
                 break
             time.sleep(LOOK_EVERY_S)
         latest = self._latest
-        return not self._silenced and (latest is decision or latest is None or not latest.revises)
+        return not self._silenced(number) and (latest is decision or latest is None or not latest.revises)
 
-    @property
-    def _silenced(self) -> bool:
-        return self._stopped or self._hushed.is_set()
+    def _silenced(self, number: int) -> bool:
+        return self._stopped or self._hushes != number
 
     @property
     def _plays(self) -> bool:
         """Sound goes to a loudspeaker."""
         return not self.silent and self._config.speak.output is None
 
-    def _announce(self, item: Announced) -> None:
+    def _announce(self, item: Announced, number: int) -> None:
         """Ring, say it, and ring on."""
         if not self._plays:
             if not self.silent:
-                self._speak(item.text)
+                self._speak(item.text, number)
             return
         until = time.monotonic() + (RING_S if item.ring else 0.0)
         first = True
-        while first or (time.monotonic() < until and not self._silenced and self._items.empty()):
-            self._wait_for_quiet()
+        while not self._silenced(number) and (first or time.monotonic() < until):
+            self._wait_for_quiet(number)
             if item.ring:
                 self._sounding().play(sound(Earcon.RING), RATE_HZ)
-            if first and not self._silenced:
-                self._speak(item.text)
+            if first:
+                self._speak(item.text, number)
             first = False
-            self._sounding().wait(2.0)
+            self._sounding().wait(RING_PAUSE_S)
             self._invite()
-            if item.ring:
-                self._hushed.wait(RING_PAUSE_S)
+            if item.ring and not self._pause(number):
+                return
 
-    def _wait_for_quiet(self) -> None:
+    def _pause(self, number: int) -> bool:
+        """The silence after a ring, in which replies are said; False if the end has come."""
+        until = time.monotonic() + RING_PAUSE_S
+        while (left_s := until - time.monotonic()) > 0 and not self._silenced(number):
+            try:
+                since, item = self._items.get(timeout=min(left_s, LOOK_EVERY_S))
+            except queue.Empty:
+                continue
+            if item is None:
+                self._items.put((since, None))
+                return False
+            self._handle(item, since)
+        return True
+
+    def _wait_for_quiet(self, number: int) -> None:
         """Nobody who speaks is talked over."""
-        while self._hearing() and not self._silenced:
+        while self._hearing() and not self._silenced(number):
             time.sleep(LOOK_EVERY_S)
 
-    def _speak(self, text: str) -> None:
+    def _speak(self, text: str, number: int) -> None:
         speech = self._voice()
         if self._config.speak.output is not None:
             self._write(text, speech, Path(self._config.speak.output))
             return
         for chunk in speech.stream(text):
-            if self._silenced:
+            if self._silenced(number):
                 return
             self._sounding().play(chunk, speech.sample_rate)
         if self._sink is not None:
