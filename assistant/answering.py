@@ -88,6 +88,11 @@ class Answering:
         """The context to listen with while a question is open, None when none is."""
         return self.dialogue.answers()
 
+    def forget(self) -> None:
+        """Another context is active: forget what was asked and said in the one before."""
+        self.dialogue.forget()
+        self.memory, self._done, self._rest = Memory(), (), ()
+
     # -- what it means -------------------------------------------------------------------------------------------------
 
     def interpret(

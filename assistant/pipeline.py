@@ -141,7 +141,7 @@ class Conversation:
         yield from self._take(self._segmenter.flush())
         while self._worker.busy:
             yield from self._collect(1.0)
-        yield from self._release()
+        yield from self._act_now()
 
     def _hear(self, block: AudioBlock) -> Iterator[Decision]:
         frame = self._front_end.process(block)
@@ -160,7 +160,7 @@ class Conversation:
     def _take(self, events: tuple[WakeEvent, ...]) -> Iterator[Decision]:
         for event in events:
             if isinstance(event, Woke | Hailed):
-                self._wake(event)
+                yield from self._wake(event)
                 continue
             self._under_way = isinstance(event, Began | Paused | Resumed)
             if isinstance(event, Began):
@@ -173,10 +173,16 @@ class Conversation:
             elif isinstance(event, Ended):
                 yield from self._ended(event)
 
-    def _wake(self, event: Woke | Hailed) -> None:
+    def _wake(self, event: Woke | Hailed) -> Iterator[Decision]:
         """A wake word was said, or somebody waits after one."""
-        if isinstance(event, Woke):
-            self._understander.switch(event.context)
+        u = self._understander
+        if isinstance(event, Woke) and u.contexts.get(event.context, u.prepared) is not u.prepared:
+            # What was said before belongs to the other context, and so does what was asked.
+            while self._worker.busy:
+                yield from self._collect(1.0)
+            yield from self._act_now()
+            u.switch(event.context)
+            self._answering.forget()
         sound_s = self._notice(event)
         if sound_s and isinstance(self._segmenter, WakeSegmenter):
             self._segmenter.ignore(sound_s)
@@ -285,7 +291,7 @@ class Conversation:
     def _hear_again(self, rest: Utterance) -> Iterator[Decision]:
         """What seemed to go on does not: it is a sentence of its own."""
         self._open = None
-        yield from self._release()
+        yield from self._act_now()
         self._jobs[self._submit(rest, self._prepared())].utterance = rest
 
     def _carry_out(self, plan: Plan, decision: Decision) -> Decision:
@@ -297,9 +303,9 @@ class Conversation:
     def _settle(self) -> Iterator[Decision]:
         """Do what waited, once nobody spoke on for long enough."""
         if self._held is not None and self._now >= self._held.until and not self.hearing():
-            yield from self._release()
+            yield from self._act_now()
 
-    def _release(self) -> Iterator[Decision]:
+    def _act_now(self) -> Iterator[Decision]:
         held, self._held = self._held, None
         if held is not None:
             yield self._carry_out(held.plan, held.decision)
