@@ -89,10 +89,9 @@ class Assistant:
         return now, peak
 
     def _cpu_s(self) -> float:
-        """Seconds of CPU time, of all threads, so far."""
+        """Seconds of CPU time so far, of all threads and of the processes that it started and that have ended."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        user, system = int(fields[11]), int(fields[12])
-        return (user + system) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
     def hear(self, pcm: NDArray[np.int16]) -> list[float]:
         """Play sound at its own pace; resident memory every 0.1 s, MB."""
