@@ -98,6 +98,7 @@ class Conversation:
         self._understander, self._worker = understander, worker
         self._deaf, self._notice = deaf, notice
         self._answering = Answering(understander, hush)
+        self._answers: Prepared | None = None
         self._held: _Held | None = None
         self._now = 0.0
         self._session: Session | None = None
@@ -190,7 +191,11 @@ class Conversation:
     def _prepared(self) -> Prepared:
         """The context to decode under: the open question's answers, or the active context."""
         answers = self._answering.answers()
-        return self._understander.recognizer.prepare(answers) if answers else self._understander.prepared
+        if answers is None:
+            return self._understander.prepared
+        if self._answers is None or self._answers.context.hash != answers.hash:
+            self._answers = self._understander.recognizer.prepare(answers)
+        return self._answers
 
     def _submit(self, utterance: Utterance, prepared: Prepared | None = None) -> int:
         """Decode `utterance` in the worker, under `prepared` or what is listened for now; the job's number."""
@@ -296,6 +301,7 @@ class Conversation:
 
     def _carry_out(self, plan: Plan, decision: Decision) -> Decision:
         understanding, reply = self._answering.carry_out(plan, revises=decision.revises)
+        self._prepared()  # while the question is being said, so that nobody who answers waits for it
         if reply.expects_answer and isinstance(self._segmenter, WakeSegmenter):
             self._calls.put(self._segmenter.asked)
         return replace(decision, understanding=understanding, reply=reply)
