@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from assistant.cli.assembly import build_segmenter, build_speech, build_understander
 from assistant.cli.output import print_json_line, styled
@@ -58,6 +61,18 @@ SCRIPTS: dict[str, tuple[Line, ...]] = {
 
 def demo_source(config: Config, out: Path, *, as_json: bool) -> int:
     """Speak the script of the configured context (other contexts: sampled sentences) and print what is understood."""
+    with tempfile.TemporaryDirectory(prefix="assistant-demo-") as folder:
+        _perform(config, out, Path(folder), as_json=as_json)
+    if not as_json:
+        print(
+            f"\nThe replies are in {out}/reply-*.wav. Type to it with {styled('assistant repl', 'bold')}; "
+            f"{styled('assistant why list', 'bold')} explains what it decided."
+        )
+    return 0
+
+
+def _perform(config: Config, out: Path, folder: Path, *, as_json: bool) -> None:
+    """Speak and understand every line; in `folder` skills keep what they do, so that nothing real is changed."""
     from assistant.audio.files import FileSource
     from assistant.audio.frontend import Mean
     from assistant.audio.playback import WavSink
@@ -67,16 +82,17 @@ def demo_source(config: Config, out: Path, *, as_json: bool) -> int:
     from assistant.pipeline import Conversation
     from assistant.work import InlineWorker
 
-    understander = build_understander(config)
+    own = msgspec.structs.replace(config, paths=msgspec.structs.replace(config.paths, state=str(folder)))
+    understander = build_understander(own, acts=True)
     speech = build_speech(config, usable_cache(folders(config.paths).cache) / "phrases")
     lines = SCRIPTS.get(understander.context.name) or sampled(understander.context)
     printer = Printer(as_json=as_json)
     out.mkdir(parents=True, exist_ok=True)
     if not as_json:
         _introduce(understander.context.name, speech.voice.name, out)
-    with tempfile.TemporaryDirectory(prefix="assistant-demo-") as folder, open_trace(config) as trace:
+    with contextlib.closing(understander.skills), open_trace(config) as trace:
         for number, line in enumerate(lines, 1):
-            path = Path(folder) / f"command-{number:02d}.wav"
+            path = folder / f"command-{number:02d}.wav"
             write_wav(path, spoken(speech, line.text, line.snr_db))
             if as_json:
                 print_json_line({"spoken": line.text, "snr_db": line.snr_db})
@@ -94,12 +110,6 @@ def demo_source(config: Config, out: Path, *, as_json: bool) -> int:
                         for chunk in speech.stream(decision.reply.text):
                             sink.play(chunk, speech.sample_rate)
                         sink.close()
-    if not as_json:
-        print(
-            f"\nThe replies are in {out}/reply-*.wav. Type to it with {styled('assistant repl', 'bold')}; "
-            f"{styled('assistant why list', 'bold')} explains what it decided."
-        )
-    return 0
 
 
 def _introduce(context: str, voice: str, out: Path) -> None:
