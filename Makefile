@@ -102,7 +102,9 @@ $(VENV)/.test: $(TEST_EXTRAS:%=requirements/%.txt) $(VENV)/.device
 	@$(LOCKED) $(TEST_EXTRAS:%=-r requirements/%.txt) | $(NEWS)
 	@touch $@
 
+# What an earlier build left beside the sources would hide what is installed now.
 $(VENV)/.package: setup.cfg pyproject.toml $(VENV)/.device
+	@rm -rf build *.egg-info
 	@PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
