@@ -114,6 +114,16 @@ def test_who_waits_after_the_word_is_hailed_and_heard(listen: Listen, spoken: Sp
     assert [decision.reply.text for decision in heard.decisions] == ["The kitchen lights are on."]
 
 
+@pytest.mark.parametrize("pause_s", [0.2, 0.4, 0.5])
+def test_who_hesitates_after_the_word_is_not_talked_over(
+    pause_s: float, listen: Listen, spoken: Spoken, clock: HeldClock
+) -> None:
+    lights = voiced(spoken("Turn on the kitchen lights."))
+    heard = listen(Foretold({0.3: "computer"}, clock.monotonic()), silence(0.3 + pause_s), lights, silence(1.5))
+    assert not any(isinstance(event, Hailed) for event in heard.noticed)
+    assert [decision.reply.text for decision in heard.decisions] == ["The kitchen lights are on."]
+
+
 def test_a_question_is_answered_without_the_word_for_eight_seconds(
     listen: Listen, spoken: Spoken, clock: HeldClock
 ) -> None:

@@ -97,6 +97,11 @@ class Segmenter:
         events += self._append(frame.pcm, frame.at)
         return tuple(events)
 
+    @property
+    def undecided(self) -> bool:
+        """Somebody may have begun to speak: it is known within a moment."""
+        return self._run.voicing is Voicing.UNDECIDED
+
     def speculation(self, *, complete: bool, terminal: bool, cut: int | None = None) -> tuple[ListenEvent, ...]:
         """Say what recognition made of a pause; shortens the silence that ends the utterance.
 

@@ -95,7 +95,8 @@ class WakeSegmenter:
         events = self._hear([frame]) if self._waking.state is not State.ASLEEP else []
         for detection in detections:
             events += self._detected(detection)
-        events += self._step(table.Heard(self._now))
+        if not self._segmenter.undecided:  # the earcon must not fall on the first word of a command
+            events += self._step(table.Heard(self._now))
         return tuple(events)
 
     def speculation(self, *, complete: bool, terminal: bool, cut: int | None = None) -> tuple[WakeEvent, ...]:
