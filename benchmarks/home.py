@@ -1,8 +1,8 @@
 """A home of 200 devices: our own sentences as text and spoken, what is done wrong, what else is taken for commands.
 
-The sentences (home_sentences.yaml) are said by three voices, clean and in kitchen noise. Each has one of five ends: done
-right, done wrong, asked back (by the decision, or by the skill that needs to know which device), refused. Opposites
-(on/off, open/closed, fifteen/fifty) and commands that became wider than they were said are counted apart.
+The sentences (home_sentences.yaml) are said by three voices, clean and in kitchen noise. Each has one of four ends:
+done right, done wrong, asked back (by the decision, or by the skill that needs to know which device), refused.
+Opposites (on/off, open/closed, fifteen/fifty) and commands that became wider than said are counted apart.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The context `home` as it ships: clean, a skill and a reply behind every sentence, no wording that sounds its opposite."""
+"""The context `home` as it ships: clean, a skill behind every sentence, no wording that sounds like its opposite."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from assistant.grammar.tree import Context
 from assistant.testing import HeldClock
 from benchmarks.home import SENTENCES
 from benchmarks.make_home import make_home
+
+DIALOGUE = "dialogue"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,8 @@ def test_every_sentence_has_a_skill_that_knows_what_to_do(tmp_path: Path, home: 
     try:
         for drawn in sample(home, 10 * len(home.intents), seed=3):
             for command in commands(drawn.intent, drawn.slots):
+                if home.actions[command.intent].skill == DIALOGUE:
+                    continue  # follows up another command: tests/dialogue
                 assert home.actions[command.intent].skill in skills
                 result = skills.act(home, command.intent, command.slots, confirmed=True)
                 assert "I don't know how" not in result.text, drawn.text
@@ -58,7 +62,7 @@ def test_every_sentence_has_a_skill_that_knows_what_to_do(tmp_path: Path, home: 
 
 
 def test_nothing_is_turned_out(home: Context) -> None:
-    """ "Out" is one sound from "on" and means the opposite."""
+    # "Out" is one sound from "on" and means the opposite.
     for text in ("turn out the kitchen light", "lights out", "turn the lamp out", "kitchen lights out"):
         assert match(home, text) == ()
 
@@ -74,5 +78,5 @@ def test_a_command_that_lost_its_room_or_its_name_is_never_one_for_the_whole_hom
 
 
 def test_an_unknown_name_is_not_understood_as_its_room(home: Context) -> None:
-    for text in ("turn on the kitchen fountain", "turn off the chandelier in the bedroom", "open the bathroom skylight"):
+    for text in ("turn on the kitchen fountain", "turn off the bedroom chandelier", "open the bathroom skylight"):
         assert not [found for found in matcher_of(home).match_within(text, 2.0) if "name" not in found.slots]

@@ -40,7 +40,7 @@ def test_a_command_typed_in_a_hurry_is_carried_out(home: PreparedText) -> None:
 
 def test_a_slip_that_may_mean_two_things_is_asked_about(home: PreparedText) -> None:
     transcript = recognize_text(home, "turn of the desk lamp")
-    assert {h.intent for h in transcript.hypotheses} == {"HassTurnOn", "HassTurnOff"}
+    assert {h.intent for h in transcript.hypotheses[:2]} == {"HassTurnOn", "HassTurnOff"}
     assert transcript.hypotheses[0].rerank == transcript.hypotheses[1].rerank
     assert decide(transcript, home.context).outcome is Outcome.ASK
 
@@ -51,7 +51,7 @@ def test_a_slip_that_may_mean_two_things_is_asked_about(home: PreparedText) -> N
         "turn on the wonderful desk lamp",  # a word of which nobody knows what it means
         "dim the floor lamp to thirty",  # a word is missing
         "turn on the dining light",  # of a name only a part
-        "turn on the",  # what to turn on
+        "lock the front",  # of a name only a part, which is no other's
     ],
 )
 def test_what_is_more_or_less_than_a_command_is_asked_about(home: PreparedText, text: str) -> None:
