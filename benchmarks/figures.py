@@ -1,4 +1,4 @@
-"""Writes docs/figures.md from the last whole runs: `python -m benchmarks.figures [OUT] [FILE]`."""
+"""Writes docs/figures.md from the last runs, whole ones first: `python -m benchmarks.figures [OUT] [FILE]`."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ def page(folder: Path) -> str:
     """The page, from the documents in `folder`; what was never measured is left out."""
     parts = [HEAD]
     for name, section in SECTIONS.items():
-        path = folder / f"bench-{name}.json"
-        if path.is_file():
+        paths = [folder / f"bench-{name}{part}.json" for part in ("", "-limited")]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is not None:
             doc = json.loads(path.read_text(encoding="utf-8"))
             parts.append(f"{_source(doc)}\n\n{section(doc['results'])}\n")
     return "\n".join(parts)
@@ -51,8 +52,9 @@ def _source(doc: Mapping[str, Any]) -> str:
     m = doc["machine"]
     machine = f"{m['processor']}, {m['cores']} cores, {m['memory_gb']:g} GB, {m['system']}, load {m['load']}"
     versions = ", ".join(f"{name} {version}" for name, version in doc["versions"].items())
+    limited = f"Only a part was measured: {doc['limited']}.\n" if doc["limited"] else ""
     return (
-        f"## {TITLES[doc['benchmark']]}\n\n"
+        f"## {TITLES[doc['benchmark']]}\n\n{limited}"
         f"`{doc['command']}`: {doc['date']}, commit {doc['commit']}.\n{machine}; {versions}."
     )
 

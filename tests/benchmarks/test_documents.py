@@ -80,6 +80,15 @@ def test_the_page_shows_what_was_measured_and_leaves_out_the_rest(tmp_path: Path
     assert "## Latency" not in page
 
 
+def test_a_limited_run_stands_in_only_where_there_is_no_whole_one(tmp_path: Path) -> None:
+    for limited in ("", "2 of each set"):
+        document.write(document.document("memory", "assistant bench memory", RESULTS["memory"], limited), tmp_path)
+    document.write(document.document("start", "assistant bench start", RESULTS["start"], "2 of each set"), tmp_path)
+    page = figures.page(tmp_path)
+    assert page.count("Only a part was measured: 2 of each set.") == 1
+    assert page.index("Only a part") > page.index("## Start")
+
+
 def test_errors_are_listed_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     doc = document.document("understand", "", RESULTS["understand"])
     tables.understanding(doc, errors=False)
