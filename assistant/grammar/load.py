@@ -117,9 +117,9 @@ def context_names(folders: tuple[Path, ...] = ()) -> tuple[str, ...]:
 
 
 def shown(folder: str | os.PathLike[str]) -> str:
-    """A folder as messages show it: relative to the current one where that is shorter."""
+    """A folder as messages show it: relative to the current one where it lies below that and is shorter so."""
     relative = os.path.relpath(folder)
-    return min(relative, str(folder), key=len)
+    return str(folder) if relative.startswith(os.pardir) else min(relative, str(folder), key=len)
 
 
 def _lend(source: Source, folder: Path, home: Path | None, faults: Faults) -> Home:
