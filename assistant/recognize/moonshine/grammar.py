@@ -126,12 +126,15 @@ class MoonshineGrammar:
         return self._compiled.acceptor if self._compiled else None
 
     def use(self, compiled: Compiled) -> None:
-        """Swap in the compiled grammar."""
-        with self._lock:
-            self._tokens()
+        """Swap in the compiled grammar; what reads its sentences is made meanwhile, nobody has spoken yet."""
         self._compiled = compiled
         self._lazy = None
+        threading.Thread(target=self._make_tokens, name=f"read-{self.context.name}", daemon=True).start()
         self.ready.set()
+
+    def _make_tokens(self) -> None:
+        with self._lock:
+            self._tokens()
 
     def compile(self, file: Path | None, progress: Progress | None = None) -> None:
         """Compile now and keep it in `file`. Raises ContextError."""
