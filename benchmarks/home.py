@@ -19,7 +19,7 @@ from assistant.act.devices import Found, resolve
 from assistant.grammar.match import matcher_of
 from assistant.grammar.test_sentences import Expected, read_expected, run_expected
 from assistant.grammar.together import Command, commands
-from assistant.grammar.tree import Context
+from assistant.grammar.tree import Context, TextList
 from assistant.recognize.engine import Recognizer
 from assistant.types import Outcome, Transcript
 from assistant.understand.answers import NO, YES, Meaning, Pending, answer_context
@@ -72,7 +72,10 @@ class End(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One spoken command. strict: the best meaning is the right one, refusal aside."""
+    """One spoken command.
+
+    strict: the best meaning is the right one, refusal aside. free: it has a thing in it that no list of the context has.
+    """
 
     voice: str
     condition: str
@@ -82,6 +85,7 @@ class Heard:
     end: End
     opposite: bool
     wider: bool
+    free: bool
 
 
 def speaker(voice: str, folder: Path) -> Speaker | FliteSpeaker:
@@ -138,6 +142,7 @@ def judge(voice: str, condition: str, expected: Expected, transcript: Transcript
         end,
         not strict and is_opposite(expected, u.intent, u.slots),
         not strict and is_wider(expected, u.slots),
+        has_free_words(expected, context),
     )
 
 
@@ -192,6 +197,17 @@ def is_wider(expected: Expected, slots: Mapping[str, Any]) -> bool:
     return False
 
 
+def has_free_words(expected: Expected, context: Context) -> bool:
+    """Whether a thing or name in it is none that the context lists, so that it must be spelt from the sound alone."""
+    listed = {
+        _plain(value.value)
+        for values in context.lists.values()
+        if isinstance(values, TextList)
+        for value in values.values
+    }
+    return any(_plain(expected.slots[slot]) not in listed for slot in ("item", "name") if slot in expected.slots)
+
+
 def _plain(value: Any) -> str:
     return re.sub(r"[\s_-]+", "", str(value)).lower()
 
@@ -204,6 +220,10 @@ def summary(heard: Sequence[Heard]) -> dict[str, Any]:
         by_voice = {v: share([h.strict for h in rows if h.voice == v]) for v in dict.fromkeys(h.voice for h in rows)}
         table[condition] = {
             "strict": share([h.strict for h in rows]),
+            "without free words": {
+                "strict": share([h.strict for h in rows if not h.free]),
+                **{end.value: share([h.end is end for h in rows if not h.free]) for end in End},
+            },
             "by_voice": by_voice,
             **{end.value: share([h.end is end for h in rows]) for end in End},
             "opposite heard": share([h.opposite for h in rows]),

@@ -71,6 +71,19 @@ def show(doc: Mapping[str, Any], *, errors: bool = False) -> None:
         for condition, found in results["spoken"].items()
     ]
     print(table(head, rows, right=head[1:]))
+    print("\nwithout things that no list has (free words)")
+    head = ("condition", "n", "heard strictly", *(end.value for end in End))
+    rows = [
+        (
+            condition,
+            str(listed["strict"]["n"]),
+            percent(listed["strict"]),
+            *(f"{100 * listed[end.value]['rate']:.1f}" for end in End),
+        )
+        for condition, found in results["spoken"].items()
+        for listed in (found["without free words"],)
+    ]
+    print(table(head, rows, right=head[1:]))
     print("\nheard strictly, by voice")
     head = ("condition", *results["voices"])
     rows = [
@@ -120,8 +133,11 @@ def section(results: Mapping[str, Any]) -> str:
     ]
     for condition, found in results["spoken"].items():
         ends = " | ".join(f"{100 * found[end.value]['rate']:.1f}" for end in End)
+        listed = found["without free words"]
         counts = " | ".join(str(found[kind]["count"]) for kind in ("opposite done", "wider done"))
         lines.append(f"| {condition} | {percent(found['strict'])} | {ends} | {counts} |")
+        ends = " | ".join(f"{100 * listed[end.value]['rate']:.1f}" for end in End)
+        lines.append(f"| {condition}, without free words | {percent(listed['strict'])} | {ends} | | |")
     words = results["words"]
     said = ", ".join(f"“{word}” {f['count']} of {f['n']}" for word, f in words["heard"].items())
     others, everything = words["others_accepted"], results["foreign"]["sets"]["all"]["accepted"]
