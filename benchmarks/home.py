@@ -74,7 +74,7 @@ class End(enum.Enum):
 class Heard:
     """One spoken command.
 
-    strict: the best meaning is the right one, refusal aside. free: it has a thing in it that no list of the context has.
+    strict: the best meaning is the right one, refusal aside. free: there is a thing in it that no list has.
     """
 
     voice: str
