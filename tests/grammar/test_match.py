@@ -30,6 +30,7 @@ from assistant.grammar.match import (
 )
 from assistant.grammar.network import build_network
 from assistant.grammar.sample import sample
+from assistant.grammar.spelling import VALUES
 from assistant.grammar.tree import Context
 from assistant.grammar.typed import damerau
 
@@ -279,6 +280,7 @@ def test_one_slip_in_one_long_word_is_repaired(flat: Matcher, data: st.DataObjec
             ]
         )
     )
+    assume(slip not in VALUES)  # "eight" is no slip for "light" but another word, which costs more
     found = flat.match_within(" ".join([*words[:at], slip, *words[at + 1 :]]), SLIP_COST[1])
     assert meanings(found)[:1] == [("TurnOff", {"name": "kitchen light"})]
 
