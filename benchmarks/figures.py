@@ -41,11 +41,15 @@ def page(folder: Path) -> str:
     parts = [HEAD]
     for name, section in SECTIONS.items():
         paths = [folder / f"bench-{name}{part}.json" for part in ("", "-limited")]
-        path = next((path for path in paths if path.is_file()), None)
-        if path is not None:
-            doc = json.loads(path.read_text(encoding="utf-8"))
-            parts.append(f"{_source(doc)}\n\n{section(doc['results'])}\n")
+        docs = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
+        shown = docs[:1] + [doc for doc in docs[1:] if _has_more_peers(doc, docs[0])]
+        parts.extend(f"{_source(doc)}\n\n{section(doc['results'])}\n" for doc in shown)
     return "\n".join(parts)
+
+
+def _has_more_peers(doc: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
+    """Whether a limited run compares with recognisers that the whole one left out."""
+    return len(doc["results"].get("systems", ())) > len(whole["results"].get("systems", ()))
 
 
 def _source(doc: Mapping[str, Any]) -> str:

@@ -48,14 +48,13 @@ class Assistant:
     """`assistant run --source -` in a process; sound is written to it, what it prints is read."""
 
     def __init__(self, options: Sequence[str], cache: Path | None = None) -> None:
-        environment = dict(os.environ) | ({"XDG_CACHE_HOME": str(cache.resolve())} if cache else {})
         self.began = time.perf_counter()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "assistant", "run", "--source", "-", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=_environment(cache),
         )
         self.lines: list[str] = []
         self._listening = threading.Event()
@@ -153,12 +152,13 @@ def starts(options: Sequence[str], cache: Path, times: int) -> list[Elapsed]:
     return found
 
 
-def run_times(command: Sequence[str], times: int) -> list[Elapsed]:
-    """Time that `python -m assistant COMMAND` takes from start to end."""
+def run_times(command: Sequence[str], times: int, cache: Path | None = None) -> list[Elapsed]:
+    """Time that `python -m assistant COMMAND` takes from start to end, with a cache folder of its own."""
     found = []
     for _ in range(times):
         began, used = time.perf_counter(), _children_cpu_s()
-        subprocess.run([sys.executable, "-m", "assistant", *command], capture_output=True, check=True)
+        program = [sys.executable, "-m", "assistant", *command]
+        subprocess.run(program, capture_output=True, check=True, env=_environment(cache))
         found.append(Elapsed(time.perf_counter() - began, _children_cpu_s() - used))
     return found
 
@@ -173,6 +173,10 @@ def seconds(values: Sequence[Elapsed]) -> Mapping[str, Any]:
         "max_s": round(max(walls), 3),
         "cpu_s": round(float(np.median([value.cpu_s for value in values])), 3),
     }
+
+
+def _environment(cache: Path | None) -> dict[str, str]:
+    return dict(os.environ) | ({"XDG_CACHE_HOME": str(cache.resolve())} if cache else {})
 
 
 def _children_cpu_s() -> float:

@@ -181,7 +181,7 @@ def start(args: argparse.Namespace) -> int:
     with fresh_cache(args.out) as cache, progress("starting", 4) as advance:
         first = processes.starts(options, cache, 1)
         advance(1)
-        processes.run_times(["context", "compile", args.context or "home"], 1)
+        processes.run_times(["context", "compile", args.context or "home"], 1, cache)
         again = processes.starts(options, cache, times + 1)[1:]
         advance(1)
         helped = processes.run_times(["--help"], times + 1)[1:]
