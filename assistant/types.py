@@ -122,6 +122,7 @@ class Hypothesis:
     ilm: float32, shape [n], internal-language-model log-probability of each token, nats.
     prior: natural log of the wording's weight in the grammar (0 when unweighted).
     attention: float32, shape [n, frames], cross-attention of each token (mean of heads, layers 3-5) or None.
+    vectors: float32, shape [n, dim], the decoder's embedding of each token or None.
     words: words with times, where the engine has them.
     terminal: True if no longer sentence of the grammar begins with this wording: nothing more can be said.
     response: key of the reply template that the wording asks for.
@@ -137,6 +138,7 @@ class Hypothesis:
     ilm: NDArray[np.float32]
     prior: float = 0.0
     attention: NDArray[np.float32] | None = None
+    vectors: NDArray[np.float32] | None = None
     words: tuple[Word, ...] = ()
     terminal: bool = False
     response: str = "default"

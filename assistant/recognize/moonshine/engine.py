@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -182,7 +182,9 @@ class MoonshineSession:
                 if meaning.key not in first:
                     first[meaning.key] = self._hypothesis(sentence, meaning)
                 groups.setdefault(meaning.key, []).append(sentence)
-        return rerank([(first[key], sentences) for key, sentences in groups.items()], options)
+        ranked = rerank([(first[key], sentences) for key, sentences in groups.items()], options)
+        vectors = self._engine.model.vectors_of
+        return tuple(replace(h, vectors=frozen_array(vectors(h.tokens))) for h in ranked)
 
     def _read(self, sentences: tuple[Sentence, ...]) -> Iterator[tuple[Sentence, list[Meaning]]]:
         """The best sentences with their meanings; further ones only as long as none has any."""

@@ -259,6 +259,10 @@ class Model:
         text = np.fromiter((self.tokenizer.is_text(int(token)) for token in tokens), bool, len(tokens))
         return np.where(text, tokens, -1).astype(np.int32)
 
+    def vectors_of(self, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The decoder's embedding of each token, float32 [len(tokens), 288] (its output layer has the same weights)."""
+        return self.projection[tokens].astype(np.float32) * np.float32(self.scale)
+
     def columns_of(self, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
         """Output-layer weights float32 [288, len(tokens)] of tokens outside the base vocabulary."""
-        return np.ascontiguousarray((self.projection[tokens].astype(np.float32) * self.scale).T)
+        return np.ascontiguousarray(self.vectors_of(tokens).T)

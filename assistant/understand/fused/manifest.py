@@ -1,0 +1,158 @@
+"""manifest.json of a bundle: what the net was made for and from, what its answers are worth, and its variants.
+
+    BUNDLE/manifest.json      this
+    BUNDLE/features.npz       the features' parameters (projection.py)
+    BUNDLE/full.tflite …      one net a variant
+
+Every net has the inputs, all float32, of one hypothesis:
+    "tokens" [1, N, Dt], "frames" [1, F, Df], "globals" [1, G]        (features.py; the last columns are masks)
+and the outputs, float32 logits:
+    "right" [1, 1]     this meaning was said
+    "whole" [1, 1]     no speech is left over and no word was invented
+Further heads may follow under their own names ("intent" [1, intents], "slot.NAME" [1, values]); they are listed in
+`heads` with their labels. They are found by name in the file's signature `serving_default`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from assistant.errors import ModelError
+from assistant.understand.fused.projection import FEATURES_FORMAT, FeatureSpec
+
+MANIFEST_FILE = "manifest.json"
+FEATURES_FILE = "features.npz"
+FORMAT = 1
+"""Raised with every change of these structs; a bundle of a higher format is not used."""
+GENERIC = "generic"
+"""`context_hash` of a bundle that is for every context."""
+INPUTS = ("tokens", "frames", "globals")
+RIGHT, WHOLE = "right", "whole"
+
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Fusion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the net's answers join the recogniser's scores (fuse.py). The defaults change nothing.
+
+    weight: nats that a logit of `right` adds to a hypothesis' score when re-ranking.
+    right_cap: logits of `right` beyond ±this count as this when re-ranking.
+    confidence: bias and weights, by name, of the probability that the best meaning is strictly right.
+    heard: bias and weights of the probability that the sentence was said to the assistant, whole and alone.
+    refuse, doubt: bounds of `heard`: below `refuse` it is refused, below `doubt` asked about.
+    sound_refuse: bound of the recogniser's own probability of being meant, below which nothing the net says helps.
+    ask_margin: nats between the two best, after re-ranking, below which it asks which was meant; None: the context's.
+    """
+
+    weight: float = 0.0
+    right_cap: float = 4.0
+    confidence: dict[str, float] = {}
+    heard: dict[str, float] = {}
+    refuse: float = 0.0
+    doubt: float = 0.0
+    ask_margin: float | None = None
+
+
+class Variant(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One net of the bundle.
+
+    cost: its class: "full", "lite" or "tiny". file: its .tflite. parameters: how many it has.
+    operations: multiplications for one hypothesis. milliseconds: measured for one, one thread, `machine` says where.
+    fusion: its own numbers: a quantized net's logits are not a float one's. figures: measured on recordings.
+    """
+
+    cost: str
+    file: str
+    sha256: Sha256
+    bytes: int
+    precision: str
+    parameters: int
+    operations: int = 0
+    milliseconds: float | None = None
+    fusion: Fusion
+    figures: dict[str, Any] = {}
+
+
+class Head(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A further output: labels in the order of its logits; slot: the slot it names, "" for the intent."""
+
+    labels: tuple[str, ...]
+    slot: str = ""
+
+
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A bundle.
+
+    name: of the bundle. context: name of its context, "" for a generic one. context_hash: of that context, or GENERIC.
+    recognizer, tokenizer_sha256: whose states and tokens the net reads.
+    features, features_sha256: shapes and the file of their parameters.
+    variants: dearest first. heads: further outputs by name.
+    licences: of all training data, by name. seeds, versions: what repeats the build. command: what built it.
+    built_s: how long that took, seconds. machine: where the figures were measured.
+    """
+
+    format: int
+    name: str
+    context: str
+    context_hash: str
+    language: str = "en"
+    recognizer: str = "moonshine/tiny-en"
+    tokenizer_sha256: str = ""
+    features: FeatureSpec
+    features_sha256: Sha256
+    variants: tuple[Variant, ...]
+    heads: dict[str, Head] = {}
+    licences: dict[str, str] = {}
+    seeds: dict[str, int] = {}
+    versions: dict[str, str] = {}
+    command: str = ""
+    built_s: float = 0.0
+    machine: str = ""
+    notes: str = ""
+
+    def variant(self, cost: str) -> Variant:
+        """The variant of this cost class. Raises ModelError with those there are."""
+        for variant in self.variants:
+            if variant.cost == cost:
+                return variant
+        known = ", ".join(v.cost for v in self.variants)
+        raise ModelError(f"has no variant '{cost}'", where=f"bundle {self.name}", remedy=f"choose one of: {known}")
+
+
+class _Formats(Struct):
+    """What every format has."""
+
+    format: int
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the bundle in `folder`. Raises ModelError when missing, damaged or of a newer format."""
+    path = folder / MANIFEST_FILE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"cannot be read ({error.strerror})", where=str(path), remedy="build or copy the bundle again"
+        ) from error
+    try:
+        written = msgspec.json.decode(data, type=_Formats).format
+        if written <= FORMAT:
+            manifest = msgspec.json.decode(data, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ModelError(f"is not a manifest ({error})", where=str(path), remedy="build the bundle again") from error
+    if written > FORMAT or manifest.features.format > FEATURES_FORMAT:
+        raise ModelError(
+            f"was made for a newer version of the assistant (format {written})", where=str(path), remedy="update it"
+        )
+    if not manifest.variants:
+        raise ModelError("has no variants", where=str(path), remedy="build the bundle again")
+    return manifest
+
+
+def write_manifest(manifest: Manifest) -> bytes:
+    """`manifest` as manifest.json, indented; the same content gives the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
