@@ -62,21 +62,28 @@ def halved(recording: Recording, condition: Condition, room: Room, vad: VoiceAct
 
 
 def talked_into(
-    recording: Recording, condition: Condition, room: Room, vad: VoiceActivity, others: Sequence[Recording]
+    recording: Recording,
+    condition: Condition,
+    room: Room,
+    vad: VoiceActivity,
+    others: Sequence[Recording],
+    draw: int = 0,
 ) -> Clip:
-    """`recording`, and right after its last word 1.5 s of somebody else, as loud, drawn from `others`."""
+    """`recording`, and right after its last word 1.5 s of somebody else, as loud: the `draw`th drawn from `others`."""
+    key = f"{recording.name}|tail" + (f"|{draw}" if draw else "")
 
     def sound(path: Path) -> NDArray[np.float64]:
         pcm = read_float(path)
         spoken = cut_clip(as_int16(pcm), vad)
         start, end = (int(s * SAMPLE_RATE_HZ) for s in (spoken.speech_start_s, spoken.speech_end_s + TAIL_GAP_S))
-        other = others[int(generator(f"{recording.name}|tail").integers(len(others)))]
+        other = others[int(generator(key).integers(len(others)))]
         tail = read_float(other.path)[int(TAIL_SKIP_S * SAMPLE_RATE_HZ) :][: int(TAIL_S * SAMPLE_RATE_HZ)]
         gain = np.sqrt(np.mean(pcm[start:end] ** 2) / (np.mean(tail**2) + 1e-12))
         return np.concatenate([pcm[:end], np.clip(gain * tail, -1, 1)])
 
     load = partial(room.hear, sound, recording.path, recording.name, condition)
-    return Clip(recording.name, f"{recording.origin} talked into, {condition.name}", load)
+    again = f", draw {draw}" if draw else ""
+    return Clip(recording.name, f"{recording.origin} talked into, {condition.name}{again}", load)
 
 
 class Speaker:
