@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from assistant.config_integrations import HomeAssistant, Mqtt, Wyoming
 from assistant.errors import ConfigError
 
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
@@ -151,6 +152,15 @@ class Home(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
+class Plugins(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Recognisers, voices, skills and wake words that are installed."""
+
+    disabled: Annotated[
+        tuple[str, ...],
+        Meta(description="those not to use, each by its name or as GROUP.NAME; `assistant plugins` lists them"),
+    ] = ()
+
+
 class Paths(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where files are kept; null follows the XDG folders, or systemd's when it runs as a service."""
 
@@ -170,6 +180,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     speak: Speak = Speak()
     trace: Trace = Trace()
     home: Home = Home()
+    mqtt: Mqtt = Mqtt()
+    wyoming: Wyoming = Wyoming()
+    home_assistant: HomeAssistant = HomeAssistant()
+    plugins: Plugins = Plugins()
     paths: Paths = Paths()
 
 
