@@ -1,0 +1,147 @@
+"""The recogniser's own process: `python -m assistant.daemon.child FD`; ends when the daemon's end of the pair closes.
+
+A crash in an engine's native code, or an engine that hangs, so costs one utterance and not the assistant. One thread
+reads what is asked and cancels at once; the main thread decodes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import queue
+import sys
+import threading
+from collections import OrderedDict
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from assistant.daemon.protocol import Fault, refused
+from assistant.daemon.wire import (
+    Cancel,
+    Feed,
+    Finish,
+    Finished,
+    NotReady,
+    Order,
+    Ping,
+    Pong,
+    Prepare,
+    PreparedContext,
+    Ready,
+    SetUp,
+)
+from assistant.errors import AssistantError
+from assistant.types import Transcript
+
+if TYPE_CHECKING:
+    from assistant.recognize.engine import Prepared, Recognizer, Session
+
+MOST_SESSIONS = 8
+"""A conversation has at most a few open; the oldest of more were left."""
+MOST_CONTEXTS = 32
+
+log = logging.getLogger(__name__)
+
+
+class Child:
+    """The engine and what was prepared for it."""
+
+    def __init__(self, connection: Connection, recognizer: Recognizer) -> None:
+        self._connection, self._recognizer = connection, recognizer
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._prepared: OrderedDict[str, Prepared] = OrderedDict()
+        self._sessions: OrderedDict[int, Session] = OrderedDict()
+        self._cancelled: set[int] = set()
+        self._lock = threading.Lock()
+
+    def serve(self) -> None:
+        """Do what is asked until the other end is closed."""
+        threading.Thread(target=self._read, name="orders", daemon=True).start()
+        while (order := self._orders.get()) is not None:
+            self._do(order)
+
+    def _read(self) -> None:
+        try:
+            while True:
+                order = self._connection.recv()
+                if isinstance(order, Cancel):
+                    self._cancel(order.session)
+                else:
+                    self._orders.put(order)
+        except (EOFError, OSError):
+            self._orders.put(None)
+
+    def _cancel(self, number: int) -> None:
+        with self._lock:
+            session = self._sessions.get(number)
+            self._cancelled.add(number)
+        if session is not None:
+            session.cancel()
+
+    def _do(self, order: Order) -> None:
+        if isinstance(order, Ping):
+            self._connection.send(Pong())
+        elif isinstance(order, Prepare):
+            self._connection.send(PreparedContext(order.context.hash, self._prepare(order)))
+        elif isinstance(order, Feed):
+            session = self._session(order.session, order.context_hash)
+            if session is not None:
+                session.feed(order.frame)
+        elif isinstance(order, Finish):
+            self._connection.send(self._finish(order))
+
+    def _prepare(self, order: Prepare) -> Fault | None:
+        key = order.context.hash
+        try:
+            if key not in self._prepared:
+                self._prepared[key] = self._recognizer.prepare(order.context)
+        except AssistantError as error:
+            return refused(error).error
+        self._prepared.move_to_end(key)
+        if len(self._prepared) > MOST_CONTEXTS:
+            self._prepared.popitem(last=False)
+        return None
+
+    def _session(self, number: int, context_hash: str) -> Session | None:
+        with self._lock:
+            if number in self._sessions:
+                return self._sessions[number]
+            prepared = self._prepared.get(context_hash)
+            if prepared is None or number in self._cancelled:
+                return None
+            session = self._sessions[number] = self._recognizer.open(prepared)
+            if len(self._sessions) > MOST_SESSIONS:
+                self._cancelled.discard(self._sessions.popitem(last=False)[0])
+            return session
+
+    def _finish(self, order: Finish) -> Finished:
+        session = self._session(order.session, order.context_hash)
+        if session is None:  # cancelled before it began: whoever asked does not want it
+            empty = Transcript((), "", self._recognizer.name, self._recognizer.variant)
+            return Finished(order.number, empty)
+        try:
+            return Finished(order.number, session.finish(order.utterance))
+        except AssistantError as error:
+            return Finished(order.number, None, refused(error).error)
+
+
+def main(argv: list[str]) -> None:
+    """Serve on the inherited descriptor that is named."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    connection: Connection = Connection(int(argv[0]))
+    set_up = connection.recv()
+    assert isinstance(set_up, SetUp)
+    module, _, function = set_up.factory.partition(":")
+    try:
+        recognizer = getattr(importlib.import_module(module), function)(*set_up.arguments)
+    except AssistantError as error:
+        fault = refused(error).error
+        assert fault is not None
+        connection.send(NotReady(fault))
+        return
+    connection.send(Ready(recognizer.name, recognizer.variant))
+    Child(connection, recognizer).serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,391 @@
+"""The recogniser as the daemon sees it: an engine in a process of its own, started again by supervision when it dies.
+
+    worker thread ─► RemoteSession.finish ─► queue ─► sender ═► child ═► reader ─► the answer's future
+                          └─ waits at most `deadline_s`; then the child is killed and the utterance is lost
+
+Prepared contexts outlive the child: a new one is given them again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from assistant.daemon.protocol import raised
+from assistant.daemon.wire import (
+    Cancel,
+    Feed,
+    Finish,
+    Finished,
+    NotReady,
+    Order,
+    Ping,
+    Pong,
+    Prepare,
+    PreparedContext,
+    Ready,
+    SetUp,
+)
+from assistant.errors import ModelError
+from assistant.grammar.tree import Context
+from assistant.recognize.engine import Prepared
+from assistant.types import AudioFrame, Transcript, Utterance
+
+DEADLINE_S = 10.0
+"""So long may one utterance take; measured on a loaded machine a command of 3 s takes 0.4 s."""
+BACK_WITHIN_S = 4.0
+"""An utterance that ends while the process is started again waits so long for it."""
+START_WITHIN_S = 110.0
+PREPARE_WITHIN_S = 60.0
+WAITING_ORDERS = 512
+"""Orders that may wait for a child that does not read: ten seconds of frames. More are dropped."""
+NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+
+log = logging.getLogger(__name__)
+
+
+class RecognizerLost(ModelError):
+    """The recogniser's process died or hung over an utterance."""
+
+
+@dataclass(frozen=True, eq=False)  # without slots: it is held weakly, so that contexts of the past are forgotten
+class RemotePrepared:
+    """A context that the child has, or will have when it is there."""
+
+    context: Context
+
+
+class RemoteRecognizer:
+    """A `Recognizer`, and a part of the daemon.
+
+    factory: "module:function" that makes the engine in the child from `arguments`.
+    deadline_s: longest decoding of one utterance.
+    """
+
+    def __init__(self, factory: str, arguments: tuple[Any, ...], deadline_s: float = DEADLINE_S) -> None:
+        self._set_up = SetUp(factory, arguments)
+        self.deadline_s = deadline_s
+        self._contexts: weakref.WeakValueDictionary[str, RemotePrepared] = weakref.WeakValueDictionary()
+        self._process: _Process | None = None
+        self._there = threading.Event()
+        self._sessions = 0
+        self._lock = threading.Lock()
+        self._engine = Ready("recognizer", "")
+
+    # -- the engine ------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The engine's; "recognizer" until it was first there."""
+        return self._engine.name
+
+    @property
+    def variant(self) -> str:
+        """The engine's."""
+        return self._engine.variant
+
+    def prepare(self, context: Context) -> RemotePrepared:
+        """Have the child make it ready; returns at once. `check` says how that went."""
+        with self._lock:
+            prepared = self._contexts.get(context.hash)
+            if prepared is None:
+                prepared = self._contexts[context.hash] = RemotePrepared(context)
+                if self._process is not None:
+                    self._process.prepare(context)
+        return prepared
+
+    def check(self, prepared: Prepared) -> None:
+        """Wait until it is ready. Raises what the engine has against it."""
+        self._process_now().prepared(prepared.context).result(PREPARE_WITHIN_S)
+
+    def open(self, prepared: Prepared) -> RemoteSession:
+        """Begin an utterance."""
+        with self._lock:
+            self._sessions += 1
+            return RemoteSession(self, self._sessions, prepared.context)
+
+    def exchange(self, factory: str, arguments: tuple[Any, ...]) -> None:
+        """Start another engine beside this one, give it all contexts, and take its place; blocks meanwhile.
+
+        Raises what is wrong with it, and then nothing was changed.
+        """
+        set_up = SetUp(factory, arguments)
+        process = _Process(set_up, START_WITHIN_S)
+        try:
+            contexts = [prepared.context for prepared in self._contexts.values()]
+            for context in contexts:
+                process.prepare(context)
+            for context in contexts:
+                process.prepared(context).result(PREPARE_WITHIN_S)
+        except BaseException:
+            process.kill()
+            raise
+        with self._lock:
+            before, self._process, self._set_up = self._process, process, set_up
+            self._engine = process.ready
+        if before is not None:
+            before.kill()
+
+    # -- the part --------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the process and give it what was prepared before."""
+        loop = asyncio.get_running_loop()
+        process = await loop.run_in_executor(None, lambda: _Process(self._set_up, START_WITHIN_S))
+        with self._lock:
+            self._process, self._engine = process, process.ready
+            for prepared in tuple(self._contexts.values()):
+                process.prepare(prepared.context)
+        self._there.set()
+
+    async def wait(self) -> None:
+        """Return when the process in use has ended."""
+        while (process := self._process) is not None:
+            await asyncio.shield(asyncio.wrap_future(process.ended))
+            if process is self._process:
+                self._there.clear()
+                return
+
+    async def stop(self) -> None:
+        """End the process."""
+        self._there.clear()
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+
+    def progress(self) -> int | None:
+        """Signs of life from the process; asks it for the next one."""
+        process = self._process
+        return None if process is None else process.ping()
+
+    def status(self) -> str:
+        """Which engine, in which process."""
+        process = self._process
+        return f"{self.name} {self.variant}, process {process.pid}" if process else "not there"
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number."""
+        process = self._process
+        return None if process is None else process.pid
+
+    # -- for sessions ----------------------------------------------------------------------------------------------
+
+    def send(self, order: Order) -> None:
+        """Hand an order to the child, if there is one; never waits."""
+        process = self._process
+        if process is not None:
+            process.send(order)
+
+    def finish(self, session: int, context: Context, utterance: Utterance) -> Transcript:
+        """Decode in the child. Raises RecognizerLost, or what the engine raised."""
+        process = self._process_now()
+        answer = process.finish(session, context, utterance)
+        try:
+            return answer.result(self.deadline_s)
+        except concurrent.futures.TimeoutError:
+            process.kill()
+            raise RecognizerLost(
+                f"recognition took longer than {self.deadline_s:g} s", where=self.name, remedy="it is started again"
+            ) from None
+
+    def _process_now(self) -> _Process:
+        """The process, waited for a moment where it is being started again."""
+        if self._there.wait(BACK_WITHIN_S):
+            process = self._process
+            if process is not None and not process.ended.done():
+                return process
+        raise RecognizerLost("the recogniser is not there", where=self.name, remedy="it is being started again")
+
+
+class RemoteSession:
+    """One utterance; see `assistant.recognize.engine.Session`."""
+
+    def __init__(self, recognizer: RemoteRecognizer, number: int, context: Context) -> None:
+        self._recognizer, self._number, self._context = recognizer, number, context
+
+    def feed(self, frame: AudioFrame) -> str:
+        """Pass it on; no partial transcripts come back."""
+        self._recognizer.send(Feed(self._number, self._context.hash, frame))
+        return ""
+
+    def cancel(self) -> None:
+        """Pass it on."""
+        self._recognizer.send(Cancel(self._number))
+
+    def finish(self, utterance: Utterance) -> Transcript:
+        """Decode in the child."""
+        return self._recognizer.finish(self._number, self._context, utterance)
+
+
+class _Process:
+    """One child, from its start to its end; starting blocks. Raises what the engine says, or RecognizerLost.
+
+    ended: done when it has ended.
+    """
+
+    def __init__(self, set_up: SetUp, within_s: float) -> None:
+        ours, theirs = socket.socketpair()
+        environment = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+        command = [sys.executable, "-m", "assistant.daemon.child", str(theirs.fileno())]
+        with theirs:
+            # In a session of its own: a Ctrl-C at the terminal is the daemon's to handle.
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+        self._connection: Connection = Connection(ours.detach())
+        self._lock = threading.Lock()
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._answers: dict[int, concurrent.futures.Future[Transcript]] = {}
+        self._contexts: dict[str, concurrent.futures.Future[None]] = {}
+        self._number = self._life = 0
+        self._asked = False
+        self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.ready = self._begin(set_up, within_s)
+        threading.Thread(target=self._send_on, name="recognizer-out", daemon=True).start()
+        threading.Thread(target=self._read, name="recognizer-in", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def prepare(self, context: Context) -> None:
+        """Have it make `context` ready."""
+        with self._lock:
+            self._contexts.setdefault(context.hash, concurrent.futures.Future())
+        self.send(Prepare(context))
+
+    def prepared(self, context: Context) -> concurrent.futures.Future[None]:
+        """Done when `context` is ready."""
+        with self._lock:
+            found = self._contexts.get(context.hash)
+        if found is None:
+            self.prepare(context)
+            return self.prepared(context)
+        return found
+
+    def finish(self, session: int, context: Context, utterance: Utterance) -> concurrent.futures.Future[Transcript]:
+        """Decode; the answer's future."""
+        answer: concurrent.futures.Future[Transcript] = concurrent.futures.Future()
+        with self._lock:
+            self._number += 1
+            number = self._number
+            if self.ended.done():
+                answer.set_exception(self._lost())
+                return answer
+            self._answers[number] = answer
+        self.send(Finish(number, session, context.hash, utterance))
+        return answer
+
+    def ping(self) -> int:
+        """Signs of life so far; asks for the next."""
+        with self._lock:
+            ask, self._asked = not self._asked, True
+        if ask:
+            self.send(Ping())
+        return self._life
+
+    def send(self, order: Order) -> None:
+        """Put an order into the queue; where it is full the child has stood still for long, and the order is lost."""
+        if self._orders.qsize() < WAITING_ORDERS:
+            self._orders.put(order)
+        else:
+            log.debug("an order to the recogniser was dropped")
+
+    def kill(self) -> None:
+        """End it at once; what it has not answered is lost."""
+        self._process.kill()
+
+    def _begin(self, set_up: SetUp, within_s: float) -> Ready:
+        try:
+            return self._first_report(set_up, within_s)
+        except BaseException:
+            self._end()
+            raise
+
+    def _first_report(self, set_up: SetUp, within_s: float) -> Ready:
+        try:
+            self._connection.send(set_up)
+            report = self._connection.recv() if self._connection.poll(within_s) else None
+        except (EOFError, OSError):
+            self._process.wait()
+            raise self._lost() from None
+        if isinstance(report, NotReady):
+            raise raised(report.fault)
+        if not isinstance(report, Ready):
+            what = f"the engine was not loaded within {within_s:.0f} s"
+            raise RecognizerLost(what, where="recogniser", remedy="see `assistant doctor`")
+        return report
+
+    def _send_on(self) -> None:
+        try:
+            while (order := self._orders.get()) is not None:
+                self._connection.send(order)
+        except OSError:
+            return
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._take(self._connection.recv())
+        except (EOFError, OSError):
+            self._end()
+
+    def _take(self, report: object) -> None:
+        self._life += 1
+        if isinstance(report, Pong):
+            with self._lock:
+                self._asked = False
+        elif isinstance(report, PreparedContext):
+            with self._lock:
+                future = self._contexts[report.context_hash]
+            if not future.done():
+                if report.fault is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(raised(report.fault))
+        elif isinstance(report, Finished):
+            with self._lock:
+                answer = self._answers.pop(report.number)
+            if report.transcript is not None:
+                answer.set_result(report.transcript)
+            elif report.fault is not None:
+                answer.set_exception(raised(report.fault))
+
+    def _end(self) -> None:
+        """The child has gone, or is to go: tell everybody who waits."""
+        self._process.kill()
+        self._process.wait()
+        self._connection.close()
+        self._orders.put(None)
+        with self._lock:
+            answers, contexts = tuple(self._answers.values()), tuple(self._contexts.values())
+            self._answers.clear()
+            if not self.ended.done():
+                self.ended.set_result(None)
+        for answer in answers:
+            answer.set_exception(self._lost())
+        for context in contexts:
+            if not context.done():
+                context.set_exception(self._lost())
+
+    def _lost(self) -> RecognizerLost:
+        code = self._process.poll()
+        how = f"was ended by signal {-code}" if code is not None and code < 0 else f"ended with {code}"
+        return RecognizerLost(f"its process {how}", where="recogniser", remedy="it is started again")

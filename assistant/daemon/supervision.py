@@ -1,0 +1,223 @@
+"""When a part of the daemon is started again and when it is given up: a table over frozen events, no task inside.
+
+    STOPPED ──Begin──► STARTING ──Started──► RUNNING ──Ended, Look: stuck──► WAITING ──Look: due──► STARTING
+                          └──Ended──► WAITING          Ended: once too often ──► GIVEN_UP       Stop: any ──► STOPPED
+
+A part is stuck when it says that it has to make progress and has made none. A look that itself came late judges nobody:
+the whole process stood still (a suspended board, SIGSTOP).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Union
+
+LATE_S = 2.0
+"""A look that comes so late says that the process stood still, not that a part did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How patient supervision is with one part.
+
+    first_s, longest_s: the back-off, doubled with each failure in a row. limit: failures in a row after which it is
+    given up; None never gives up. settled_s: so long must it run until its failures are forgotten. stuck_s: longest
+    time without progress, None for a part that has none to show. start_s: longest start.
+    """
+
+    first_s: float = 0.2
+    longest_s: float = 30.0
+    limit: int | None = None
+    settled_s: float = 60.0
+    stuck_s: float | None = None
+    start_s: float = 120.0
+
+    def back_off_s(self, failures: int) -> float:
+        """Wait after so many failures in a row."""
+        return float(min(self.longest_s, self.first_s * 2.0 ** min(max(failures - 1, 0), 16)))
+
+
+class State(enum.Enum):
+    """Where a part stands."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING = "waiting"
+    GIVEN_UP = "given_up"
+
+
+class Action(enum.Enum):
+    """What the supervisor does next."""
+
+    START = "start"
+    STOP = "stop"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The part is wanted."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Its start was done."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """It ended by itself, or did not start. why: for people."""
+
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Time passes. progress: the part's counter, None where it need not make any now. late_s: how late this look is."""
+
+    at: float
+    progress: int | None = None
+    late_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """It is wanted no more."""
+
+    at: float
+
+
+Event = Union[Begin, Started, Ended, Look, Stop]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """All that the table remembers about a part.
+
+    since: when `state` was entered. failures: in a row. starts: ever, the first included. retry_at: of the next start,
+    while WAITING. progress, progressed_at: the last counter seen, and when it changed. why: of the last failure.
+    """
+
+    policy: Policy = field(default_factory=Policy)
+    state: State = State.STOPPED
+    since: float = 0.0
+    failures: int = 0
+    starts: int = 0
+    retry_at: float = 0.0
+    progress: int | None = None
+    progressed_at: float = 0.0
+    why: str = ""
+
+
+Guard = Callable[[Watched, Event], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """In any of `states`, `event` with a true `guard` leads to `to`; the first row that fits is taken."""
+
+    states: tuple[State, ...]
+    event: type[Event]
+    guard: Guard
+    to: State
+    actions: tuple[Action, ...] = (Action.REPORT,)
+
+
+def step(watched: Watched, event: Event) -> tuple[Watched, tuple[Action, ...]]:
+    """The part after `event`, and what to do now. What no row names changes no state."""
+    seen = _seen(watched, event)
+    for row in TABLE:
+        if seen.state in row.states and isinstance(event, row.event) and row.guard(seen, event):
+            return _entered(seen, row, event), row.actions
+    return seen, ()
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, for the documents."""
+    lines = ["stateDiagram-v2", "    [*] --> stopped"]
+    for row in TABLE:
+        guard = "" if row.guard is always else f" [{row.guard.__name__.replace('_', ' ')}]"
+        then = ", ".join(action.value for action in row.actions if action is not Action.REPORT)
+        then = f" / {then}" if then else ""
+        lines += [f"    {state.value} --> {row.to.value}: {row.event.__name__}{guard}{then}" for state in row.states]
+    return "\n".join(lines)
+
+
+def always(_watched: Watched, _event: Event) -> bool:
+    """No condition."""
+    return True
+
+
+def once_too_often(watched: Watched, event: Event) -> bool:
+    """This failure reaches the limit."""
+    failures = _failures(watched, event.at) + 1
+    return watched.policy.limit is not None and failures >= watched.policy.limit
+
+
+def stuck(watched: Watched, event: Event) -> bool:
+    """It has made no progress for `stuck_s`, or has been starting for longer than `start_s`."""
+    if not isinstance(event, Look) or event.late_s > LATE_S:
+        return False
+    if watched.state is State.STARTING:
+        return event.at - watched.since > watched.policy.start_s
+    limit = watched.policy.stuck_s
+    return limit is not None and event.progress is not None and event.at - watched.progressed_at > limit
+
+
+def stuck_once_too_often(watched: Watched, event: Event) -> bool:
+    """Both."""
+    return stuck(watched, event) and once_too_often(watched, event)
+
+
+def due(watched: Watched, event: Event) -> bool:
+    """The back-off has passed."""
+    return event.at >= watched.retry_at
+
+
+ALIVE = (State.STARTING, State.RUNNING)
+
+TABLE = (
+    Row((State.STOPPED, State.GIVEN_UP), Begin, always, State.STARTING, (Action.REPORT, Action.START)),
+    Row((State.STARTING,), Started, always, State.RUNNING),
+    Row(ALIVE, Ended, once_too_often, State.GIVEN_UP, (Action.REPORT, Action.STOP)),
+    Row(ALIVE, Ended, always, State.WAITING, (Action.REPORT, Action.STOP)),
+    Row(ALIVE, Look, stuck_once_too_often, State.GIVEN_UP, (Action.REPORT, Action.STOP)),
+    Row(ALIVE, Look, stuck, State.WAITING, (Action.REPORT, Action.STOP)),
+    Row((State.WAITING,), Look, due, State.STARTING, (Action.REPORT, Action.START)),
+    Row((*ALIVE, State.WAITING, State.GIVEN_UP), Stop, always, State.STOPPED, (Action.REPORT, Action.STOP)),
+)
+
+
+def _failures(watched: Watched, at: float) -> int:
+    """Failures in a row so far; forgotten once it has run for `settled_s`."""
+    settled = watched.state is State.RUNNING and at - watched.since >= watched.policy.settled_s
+    return 0 if settled else watched.failures
+
+
+def _seen(watched: Watched, event: Event) -> Watched:
+    """The part with what a look shows of its progress."""
+    if not isinstance(event, Look):
+        return watched
+    moved = event.progress is None or event.progress != watched.progress or event.late_s > LATE_S
+    return replace(watched, progress=event.progress, progressed_at=event.at) if moved else watched
+
+
+def _entered(watched: Watched, row: Row, event: Event) -> Watched:
+    entered = replace(watched, state=row.to, since=event.at)
+    if row.to is State.STARTING:
+        return replace(entered, starts=watched.starts + 1)
+    if row.to is State.RUNNING:
+        return replace(entered, progress=None, progressed_at=event.at)
+    if row.to in (State.WAITING, State.GIVEN_UP):
+        failures = _failures(watched, event.at) + 1
+        why = event.why if isinstance(event, Ended) else "it made no progress"
+        return replace(entered, failures=failures, retry_at=event.at + watched.policy.back_off_s(failures), why=why)
+    return replace(entered, failures=0, why="")

@@ -1,0 +1,106 @@
+"""The recogniser in a process of its own: whatever happens to it costs at most one utterance."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from assistant.daemon.remote import RecognizerLost, RemoteRecognizer
+from assistant.errors import ModelError
+from assistant.grammar.load import load_context
+from assistant.grammar.tree import Context
+from tests.daemon.engines import CRASH, FAIL, HANG, WORDS, utterance
+
+ENGINE = "tests.daemon.engines:create"
+HEARD = 0
+
+
+@pytest.fixture(scope="module")
+def home() -> Context:
+    return load_context("home")
+
+
+@contextmanager
+def started(recognizer: RemoteRecognizer) -> Iterator[RemoteRecognizer]:
+    asyncio.run(recognizer.start())
+    try:
+        yield recognizer
+    finally:
+        asyncio.run(recognizer.stop())
+
+
+def test_what_the_engine_hears_comes_back_whole(home: Context) -> None:
+    with started(RemoteRecognizer(ENGINE, ())) as recognizer:
+        prepared = recognizer.prepare(home)
+        recognizer.check(prepared)
+        transcript = recognizer.open(prepared).finish(utterance(HEARD))
+    assert (recognizer.name, transcript.text) == ("obedient", WORDS)
+    assert transcript.hypotheses[0].intent == "HassTurnOn"
+    assert dict(transcript.hypotheses[0].slots)
+
+
+@pytest.mark.parametrize(("fault", "deadline_s", "says"), [(CRASH, 60, "signal 6"), (HANG, 0.5, "longer than 0.5 s")])
+def test_a_crash_or_a_hang_costs_one_utterance(home: Context, fault: int, deadline_s: float, says: str) -> None:
+    with started(RemoteRecognizer(ENGINE, (), deadline_s)) as recognizer:
+        prepared = recognizer.prepare(home)
+        with pytest.raises(RecognizerLost, match=says):
+            recognizer.open(prepared).finish(utterance(fault))
+        asyncio.run(asyncio.wait_for(recognizer.wait(), 30))  # supervision sees the end, and starts it again
+        asyncio.run(recognizer.stop())
+        recognizer.deadline_s = 30.0
+        asyncio.run(recognizer.start())
+        assert recognizer.open(prepared).finish(utterance(HEARD)).text == WORDS
+
+
+def test_an_engine_that_says_what_is_wrong_lives_on(home: Context) -> None:
+    with started(RemoteRecognizer(ENGINE, ())) as recognizer:
+        session, before = recognizer.open(recognizer.prepare(home)), recognizer.pid
+        with pytest.raises(ModelError, match=r"^model.onnx: the model is broken; fetch it again$"):
+            session.finish(utterance(FAIL))
+        assert session.finish(utterance(HEARD)).text == WORDS
+        assert recognizer.pid == before
+
+
+def test_a_model_that_does_not_load_is_said_in_its_own_words() -> None:
+    with pytest.raises(ModelError, match="the model is cut off; fetch it again"):
+        asyncio.run(RemoteRecognizer("tests.daemon.engines:create_broken", ()).start())
+
+
+def test_a_process_that_stands_still_shows_no_sign_of_life() -> None:
+    with started(RemoteRecognizer(ENGINE, ())) as recognizer:
+        first = recognizer.progress()
+        while recognizer.progress() == first:
+            os.sched_yield()
+        assert recognizer.pid is not None
+        os.kill(recognizer.pid, signal.SIGSTOP)
+        seen = {recognizer.progress() for _ in range(1000)}
+        assert len(seen) <= 2  # an answer that was on its way
+        os.kill(recognizer.pid, signal.SIGCONT)
+        last = recognizer.progress()
+        while recognizer.progress() == last:
+            os.sched_yield()
+
+
+def test_another_engine_takes_the_place_with_all_contexts_and_a_broken_one_does_not(home: Context) -> None:
+    with started(RemoteRecognizer(ENGINE, ())) as recognizer:
+        session = recognizer.open(recognizer.prepare(home))
+        with pytest.raises(ModelError, match="cut off"):
+            recognizer.exchange("tests.daemon.engines:create_broken", ())
+        assert session.finish(utterance(HEARD)).text == WORDS
+        recognizer.exchange(ENGINE, ("turn off the kitchen lights",))
+        assert session.finish(utterance(HEARD)).hypotheses[0].intent == "HassTurnOff"
+
+
+def test_the_child_ends_when_the_daemon_is_gone() -> None:
+    with started(RemoteRecognizer(ENGINE, ())) as recognizer:
+        process = recognizer._process
+        assert process is not None
+        with socket.socket(fileno=os.dup(process._connection.fileno())) as ours:
+            ours.shutdown(socket.SHUT_RDWR)  # as the kernel does when the daemon dies
+        assert process._process.wait(30) == 0
