@@ -115,6 +115,8 @@ class Child:
             return session
 
     def _finish(self, order: Finish) -> Finished:
+        if order.context_hash not in self._prepared:
+            return Finished(order.number, None)
         session = self._session(order.session, order.context_hash)
         if session is None:  # cancelled before it began: whoever asked does not want it
             empty = Transcript((), "", self._recognizer.name, self._recognizer.variant)

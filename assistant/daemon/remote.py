@@ -230,6 +230,13 @@ class RemoteSession:
         return self._recognizer.finish(self._number, self._context, utterance)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    order: Finish
+    context: Context
+    answer: concurrent.futures.Future[Transcript]
+
+
 class _Process:
     """One child, from its start to its end; starting blocks. Raises what the engine says, or RecognizerLost.
 
@@ -252,7 +259,7 @@ class _Process:
         self._connection: Connection = Connection(ours.detach())
         self._lock = threading.Lock()
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
-        self._answers: dict[int, concurrent.futures.Future[Transcript]] = {}
+        self._answers: dict[int, _Asked] = {}
         self._contexts: dict[str, concurrent.futures.Future[None]] = {}
         self._number = self._life = 0
         self._asked = False
@@ -285,12 +292,12 @@ class _Process:
         answer: concurrent.futures.Future[Transcript] = concurrent.futures.Future()
         with self._lock:
             self._number += 1
-            number = self._number
+            order = Finish(self._number, session, context.hash, utterance)
             if self.ended.done():
                 answer.set_exception(self._lost())
                 return answer
-            self._answers[number] = answer
-        self.send(Finish(number, session, context.hash, utterance))
+            self._answers[order.number] = _Asked(order, context, answer)
+        self.send(order)
         return answer
 
     def ping(self) -> int:
@@ -361,12 +368,20 @@ class _Process:
                 else:
                     future.set_exception(raised(report.fault))
         elif isinstance(report, Finished):
-            with self._lock:
-                answer = self._answers.pop(report.number)
-            if report.transcript is not None:
-                answer.set_result(report.transcript)
-            elif report.fault is not None:
-                answer.set_exception(raised(report.fault))
+            self._answered(report)
+
+    def _answered(self, report: Finished) -> None:
+        with self._lock:
+            asked = self._answers.pop(report.number)
+            if report.transcript is None and report.fault is None:
+                self._answers[report.number] = asked
+        if report.transcript is not None:
+            asked.answer.set_result(report.transcript)
+        elif report.fault is not None:
+            asked.answer.set_exception(raised(report.fault))
+        else:
+            self.prepare(asked.context)
+            self.send(asked.order)
 
     def _end(self) -> None:
         """The child has gone, or is to go: tell everybody who waits."""
@@ -375,12 +390,12 @@ class _Process:
         self._connection.close()
         self._orders.put(None)
         with self._lock:
-            answers, contexts = tuple(self._answers.values()), tuple(self._contexts.values())
+            asked, contexts = tuple(self._answers.values()), tuple(self._contexts.values())
             self._answers.clear()
             if not self.ended.done():
                 self.ended.set_result(None)
-        for answer in answers:
-            answer.set_exception(self._lost())
+        for one in asked:
+            one.answer.set_exception(self._lost())
         for context in contexts:
             if not context.done():
                 context.set_exception(self._lost())

@@ -90,7 +90,7 @@ class PreparedContext:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finished:
-    """What was heard, or why nothing."""
+    """What was heard, or why nothing; neither where the context has to be sent (again)."""
 
     number: int
     transcript: Transcript | None
