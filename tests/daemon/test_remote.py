@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,7 @@ from assistant.errors import ModelError
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
 from tests.daemon.engines import CRASH, FAIL, HANG, WORDS, utterance
+from tests.sound_server import until
 
 ENGINE = "tests.daemon.engines:create"
 HEARD = 0
@@ -97,10 +100,16 @@ def test_another_engine_takes_the_place_with_all_contexts_and_a_broken_one_does_
         assert session.finish(utterance(HEARD)).hypotheses[0].intent == "HassTurnOff"
 
 
-def test_the_child_ends_when_the_daemon_is_gone() -> None:
-    with started(RemoteRecognizer(ENGINE, ())) as recognizer:
-        process = recognizer._process
-        assert process is not None
-        with socket.socket(fileno=os.dup(process._connection.fileno())) as ours:
-            ours.shutdown(socket.SHUT_RDWR)  # as the kernel does when the daemon dies
-        assert process._process.wait(30) == 0
+DIES = """
+import asyncio, os
+from assistant.daemon.remote import RemoteRecognizer
+recognizer = RemoteRecognizer("tests.daemon.engines:create", ())
+asyncio.run(recognizer.start())
+print(recognizer.pid, flush=True)
+os._exit(1)
+"""
+
+
+def test_the_child_ends_when_the_daemon_is_gone(repository: Path) -> None:
+    died = subprocess.run([sys.executable, "-c", DIES], cwd=repository, capture_output=True, text=True, check=False)
+    until(lambda: not Path(f"/proc/{int(died.stdout)}").exists(), "the recogniser's process has ended")
