@@ -1,0 +1,38 @@
+"""Files of the build: written beside and renamed, so that a broken-off stage leaves nothing half done."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import StorageError
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Write `data` to `file` whole or not at all. Raises StorageError (a full or read-only disk)."""
+    staging = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        staging.write_bytes(data)
+        staging.replace(file)
+    except OSError as error:
+        staging.unlink(missing_ok=True)
+        raise StorageError(
+            f"cannot be written ({error.strerror})",
+            where=str(file),
+            remedy="free some space and run the command again: it goes on where it stopped",
+        ) from error
+
+
+def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays as a NumPy archive; the same arrays give the same bytes. Raises StorageError."""
+    out = io.BytesIO()
+    # Its other keyword is no array, which the stubs cannot tell from these.
+    np.savez(out, **dict[str, Any](arrays))
+    write_whole(file, out.getvalue())

@@ -1,0 +1,136 @@
+"""A trained net becomes a .tflite file, in float or in int8, with the signature that the device expects.
+
+int8 is per channel, calibrated on rows in noise; inputs and answers stay float32: every variant is called alike.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import InputError
+from assistant.understand.fused.manifest import INPUTS, RIGHT, WHOLE
+from assistant.understand.fused.projection import FeatureSpec
+from convert.dataset import Rows
+from convert.model import build, tensorflow
+from convert.train import Trained
+
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+CALIBRATION_ROWS = 240
+
+Floats = NDArray[np.float32]
+
+
+def calibration_rows(rows: Rows, seed: int, count: int = CALIBRATION_ROWS) -> Rows:
+    """Rows to calibrate on: from training, in noise, every kind in its share."""
+    noisy = np.flatnonzero(~rows.valid & ~np.isnan(rows.snr_db))
+    if not len(noisy):
+        raise InputError("no rows in noise to calibrate int8 with", where="quantize", remedy="a larger build")
+    return rows.chosen(np.sort(np.random.default_rng(seed).permutation(noisy)[:count]))
+
+
+def exported(trained: Trained, spec: FeatureSpec) -> Any:
+    """The trained net for one hypothesis, without what only training needs."""
+    net = build(spec, trained.shape, batch=1)
+    net.set_weights(trained.weights)
+    return net
+
+
+def convert(net: Any, precision: str, rows: Rows) -> bytes:
+    """`net` as a .tflite of one of PRECISIONS. rows: to calibrate on."""
+    tf, _ = tensorflow()
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        module = tf.Module()
+        module.net = net
+        tf.saved_model.save(module, folder, signatures={"serving_default": _serving(tf, net)})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if precision == "int8":
+            converter.representative_dataset = _examples(rows)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        return bytes(converter.convert())
+
+
+def quantization_aware(trained: Trained, spec: FeatureSpec, fine_tune: Callable[[Any], None]) -> Any:
+    """The net with its rounding simulated, after `fine_tune` has trained it further. Products stay unannotated.
+
+    Raises PluginError when tensorflow-model-optimization is missing.
+    """
+    tensorflow()
+    import tensorflow_model_optimization as tfmot
+    import tf_keras as keras
+
+    annotate = tfmot.quantization.keras.quantize_annotate_layer
+
+    def marked(layer: Any) -> Any:
+        return annotate(layer) if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense) else layer
+
+    plain = build(spec, trained.shape)
+    plain.set_weights(trained.weights)
+    kept = {layer.name: layer.get_weights() for layer in plain.layers}
+    noted = keras.models.clone_model(plain, clone_function=marked)
+    with tfmot.quantization.keras.quantize_scope():
+        aware = tfmot.quantization.keras.quantize_apply(noted)
+    for layer in aware.layers:
+        own = kept.get(layer.name.removeprefix("quant_"))
+        if own:
+            values = layer.get_weights()
+            layer.set_weights([*own, *values[len(own) :]] if len(values) >= len(own) else values)
+    fine_tune(aware)
+    return aware
+
+
+def run(data: bytes, rows: Rows) -> tuple[Floats, Floats]:
+    """Answers (right, whole) of a .tflite for each row, float32 [R], by the device's runtime on one thread."""
+    runner = _runner(data)
+    answers = []
+    for i in range(len(rows)):
+        inputs = {name: getattr(rows, name)[i : i + 1].astype(np.float32) for name in INPUTS}
+        out = runner(**inputs)
+        answers.append((float(out[RIGHT][0, 0]), float(out[WHOLE][0, 0])))
+    both = np.array(answers, np.float32).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def _runner(data: bytes) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=data, num_threads=1)
+    return interpreter.get_signature_runner("serving_default")
+
+
+def _serving(tf: Any, net: Any) -> Any:
+    specs = [
+        tf.TensorSpec(tensor.shape, tf.float32, name=name) for name, tensor in zip(INPUTS, net.inputs, strict=True)
+    ]
+
+    @tf.function(input_signature=specs)  # type: ignore[untyped-decorator]
+    def serve(tokens: Any, frames: Any, globals: Any) -> dict[str, Any]:  # noqa: A002 - the signature's own name
+        out = net([tokens, frames, globals], training=False)
+        return {RIGHT: out[RIGHT], WHOLE: out[WHOLE]}
+
+    return serve
+
+
+def _examples(rows: Rows) -> Callable[[], Iterator[dict[str, Floats]]]:
+    def examples() -> Iterator[dict[str, Floats]]:
+        for i in range(len(rows)):
+            yield {name: getattr(rows, name)[i : i + 1].astype(np.float32) for name in INPUTS}
+
+    return examples
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """TensorFlow's converter prints much that concerns nobody."""
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        yield

@@ -1,0 +1,169 @@
+"""The stages that make data: plan, speak, hear. Each goes on where it was stopped, and says what it will cost.
+
+    plan ─► takes ─► speak ─► sounds/ ─► hear ─► heard/*.npz ─► (dataset.py)
+
+Files are named by what they depend on, so that a changed sentence redoes only what it changed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import psutil
+
+from assistant.errors import StorageError
+from convert.recognise import Ear, Places, contexts, shard_file, shards_of
+from convert.sources import READ_SETS, TEXT_SETS, readings, texts
+from convert.synthesize import (
+    LATTICE,
+    Company,
+    Take,
+    context_takes,
+    plain_sentences,
+    reading_takes,
+    spoken_lines,
+)
+from convert.voices import FORMANT, RECORDED, Speaker, installed, speak
+
+READ, TEXTS = "read", "texts"
+"""Corpora beside those of contexts: read speech under lattices, commands of text sets."""
+SECONDS_A_TAKE = 0.35
+BYTES_A_TAKE = 130_000
+MEMORY_A_JOB = 900_000_000
+TRAINING_MEMORY = 2_500_000_000
+
+Advance = Callable[[str, int, int], None]
+"""Told (stage, done, all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """How much is made. context: takes for each context; text: for each made context; reading: a recording."""
+
+    context: int
+    text: int
+    reading: float
+
+
+FULL_BUILD = Amounts(1800, 70, 2.0)
+QUICK_BUILD = Amounts(260, 8, 0.25)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a build will take: takes not yet heard, seconds, bytes on disk, bytes of memory."""
+
+    takes: int
+    seconds: float
+    disk: int
+    memory: int
+
+
+def company_of(data: Path) -> Company:
+    """Whoever else speaks in training."""
+    found = readings(data, READ_SETS)
+    split = {name: [r for r in found if r.split == name] for name in ("train", "valid")}
+    sentences = [s for name in TEXT_SETS for s in plain_sentences(texts(data, name))]
+    return Company(split, sentences, installed((*RECORDED, *FORMANT)))
+
+
+def plan(corpus: str, places: Places, folders: Mapping[str, str], amounts: Amounts, seed: int) -> list[Take]:
+    """The takes of one corpus: READ, TEXTS, or the name of a context in `folders`. Raises ContextError, InputError."""
+    company = company_of(places.data)
+    if corpus == READ:
+        return list(reading_takes(company, amounts.reading, seed))
+    known = contexts(places.data, folders)
+    if corpus != TEXTS:
+        return list(context_takes(known[corpus], company, amounts.context, seed))
+    made = [context for name, context in known.items() if name not in folders]
+    return [take for context in made for take in context_takes(context, company, amounts.text, seed)]
+
+
+def estimate(shards: Mapping[Path, Sequence[Take]], jobs: int) -> Estimate:
+    """What hearing `shards` will cost, those that are there left out."""
+    missing = sum(len(takes) for file, takes in shards.items() if not file.is_file())
+    memory = jobs * MEMORY_A_JOB if missing else 0
+    return Estimate(missing, SECONDS_A_TAKE * missing / jobs, BYTES_A_TAKE * missing, max(memory, TRAINING_MEMORY))
+
+
+def check_room(cost: Estimate, work: Path) -> None:
+    """Raise StorageError before anything is begun that disk or memory will not hold."""
+    work.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(work).free
+    if free < cost.disk:
+        raise StorageError(
+            f"needs {cost.disk / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
+            where=str(work),
+            remedy="free some space, or choose another folder with --work",
+        )
+    memory = psutil.virtual_memory().available
+    if memory < cost.memory:
+        raise StorageError(
+            f"needs {cost.memory / 1e9:.1f} GB of memory, {memory / 1e9:.1f} GB are free",
+            where="memory",
+            remedy="fewer --jobs, or stop other programs",
+        )
+
+
+def shard_files(takes: Sequence[Take], places: Places, folders: Mapping[str, str]) -> dict[Path, list[Take]]:
+    """The shards that `takes` go into, by file."""
+    known = contexts(places.data, folders)
+    hashes = {name: context.hash for name, context in known.items()} | {LATTICE: LATTICE}
+    return {shard_file(shard, hashes[shard[0].grammar], places): shard for shard in shards_of(takes)}
+
+
+def speak_all(takes: Sequence[Take], places: Places, advance: Advance) -> None:
+    """Let every voice say what it has to; sentences that are there already cost nothing. Raises PluginError."""
+    voices: list[Speaker] = installed((*RECORDED, *FORMANT))
+    lines = spoken_lines(takes, voices)
+    done = 0
+
+    def told(count: int) -> None:
+        nonlocal done
+        done += count
+        advance("speak", done, len(lines))
+
+    speak(lines, places.sounds, told)
+
+
+def hear_all(
+    shards: Mapping[Path, Sequence[Take]], places: Places, folders: Mapping[str, str], jobs: int, advance: Advance
+) -> None:
+    """Hear all shards that are not there, in `jobs` processes."""
+    missing = {file: takes for file, takes in shards.items() if not file.is_file()}
+    done = len(shards) - len(missing)
+    advance("hear", done, len(shards))
+    if jobs <= 1:
+        ear = Ear(places, folders) if missing else None
+        for file, takes in missing.items():
+            assert ear is not None
+            ear.hear_shard(takes, file)
+            done += 1
+            advance("hear", done, len(shards))
+        return
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _open_ear, (places, folders)) as pool:
+        for _ in as_completed([pool.submit(_hear, takes, file) for file, takes in missing.items()]):
+            done += 1
+            advance("hear", done, len(shards))
+
+
+_ears: list[Ear] = []
+"""The ear of a worker process."""
+
+
+def _open_ear(places: Places, folders: Mapping[str, str]) -> None:
+    _ears.append(Ear(places, folders))
+
+
+def _hear(takes: Sequence[Take], file: Path) -> Path:
+    return _ears[0].hear_shard(takes, file)
+
+
+def corpora_of(name: str) -> Iterable[str]:
+    """What a bundle called `name` trains on: a context's own takes beside the generic ones."""
+    return (READ, TEXTS) if name == "generic" else (READ, TEXTS, name)

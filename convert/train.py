@@ -1,0 +1,204 @@
+"""Trains a net: AdamW with warm-up and cosine decay; the best epoch is kept; it stops when a loss is no number.
+
+The same rows, seed and versions give the same weights: one thread, deterministic kernels.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import AssistantError, InputError
+from assistant.understand.fused.manifest import INPUTS
+from assistant.understand.fused.projection import FeatureSpec
+from convert.dataset import Rows
+from convert.model import Regularisation, Shape, build, tensorflow
+
+Floats = NDArray[np.float32]
+
+LEAST_ROWS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """epochs: at most; patience: epochs without a better validation loss before it stops; rate: the highest."""
+
+    epochs: int = 24
+    batch: int = 64
+    rate: float = 2e-3
+    warm_up: float = 0.06
+    weight_decay: float = 1e-4
+    patience: int = 6
+    wrong_weight: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """weights: by layer, as Keras orders them. history: figures of each epoch. best: which epoch was kept."""
+
+    shape: Shape
+    weights: list[Floats]
+    history: list[dict[str, float]]
+    best: int
+    seconds: float
+
+
+class LossError(AssistantError):
+    """The loss stopped being a number. weights: those of the best epoch before, empty where there was none."""
+
+    def __init__(self, what: str, weights: list[Floats]) -> None:
+        super().__init__(what, where="train", remedy="a lower --rate, or look for the recording that is not sound")
+        self.weights = weights
+
+
+@dataclass(slots=True)
+class _Best:
+    loss: float = math.inf
+    epoch: int = -1
+    weights: list[Floats] = field(default_factory=list)
+
+
+def train(
+    rows: Rows,
+    spec: FeatureSpec,
+    shape: Shape,
+    schedule: Schedule,
+    seed: int,
+    advance: Callable[[int, int, Mapping[str, float]], None],
+    start: list[Floats] | None = None,
+) -> Trained:
+    """Train on the rows that are not for validation. start: weights to begin with (fine-tuning).
+
+    Raises InputError when there is too little to train on, LossError when the loss stops being a number.
+    """
+    fit, check = rows.chosen(~rows.valid), rows.chosen(rows.valid)
+    if len(fit) < LEAST_ROWS or len(check) < 1:
+        raise InputError(
+            f"only {len(fit)} hypotheses to train on and {len(check)} to validate with",
+            remedy="more sentences, voices or recordings",
+        )
+    began = time.perf_counter()
+    tf, keras = tensorflow()
+    settle(tf, keras, seed)
+    net = build(spec, shape, Regularisation())
+    if start is not None:
+        net.set_weights(start)
+    steps = -(-len(fit) // schedule.batch)
+    optimizer = keras.optimizers.AdamW(
+        _rate(keras, schedule, steps * schedule.epochs), weight_decay=schedule.weight_decay
+    )
+    step = _stepper(tf, net, optimizer, schedule)
+    rng = np.random.default_rng(seed)
+    best, history = _Best(), []
+    for epoch in range(schedule.epochs):
+        losses = []
+        for number, at in enumerate(np.array_split(rng.permutation(len(fit)), steps)):
+            loss = float(step(batch_of(fit, at)))
+            if not math.isfinite(loss):
+                raise _no_number(epoch, number, best)
+            losses.append(loss)
+        figures = {"loss": float(np.mean(losses)), **validate(net, check)}
+        history.append(figures)
+        advance(epoch + 1, schedule.epochs, figures)
+        if figures["valid_loss"] < best.loss:
+            best = _Best(figures["valid_loss"], epoch, net.get_weights())
+        elif epoch - best.epoch >= schedule.patience:
+            break
+    return Trained(shape, best.weights, history, best.epoch, time.perf_counter() - began)
+
+
+def settle(tf: Any, keras: Any, seed: int) -> None:
+    """Make what follows repeatable."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def batch_of(rows: Rows, at: NDArray[Any]) -> dict[str, Floats]:
+    """Inputs, labels and weights of some rows, float32, by name."""
+    names = (*INPUTS, *(name + end for name in ("right", "whole", "wrong") for end in ("", "_weight")))
+    return {name: getattr(rows, name)[at].astype(np.float32) for name in names}
+
+
+def logits(net: Any, rows: Rows, batch: int = 512) -> tuple[Floats, Floats]:
+    """The net's answers (right, whole), each float32 [R]."""
+    found = []
+    for begin in range(0, len(rows), batch):
+        part = slice(begin, begin + batch)
+        inputs = [getattr(rows, name)[part].astype(np.float32) for name in INPUTS]
+        out = net(inputs, training=False)
+        found.append((np.asarray(out["right"])[:, 0], np.asarray(out["whole"])[:, 0]))
+    right, whole = zip(*found, strict=True)
+    return np.concatenate(right), np.concatenate(whole)
+
+
+def validate(net: Any, rows: Rows) -> dict[str, float]:
+    """Weighted loss of both answers, and how well each parts its classes (area under the curve)."""
+    right, whole = logits(net, rows)
+    first = rows.rank == 0
+    return {
+        "valid_loss": _cross_entropy(right, rows.right, rows.right_weight)
+        + _cross_entropy(whole, rows.whole, rows.whole_weight),
+        "right_auc": area(right, rows.right),
+        "whole_auc": area(whole[first], rows.whole[first]),
+    }
+
+
+def area(scores: Floats, truth: Floats) -> float:
+    """Area under the ROC: probability that a true one scores higher than a false one; 0.5 where one side is missing."""
+    positive = truth > 0.5
+    if positive.all() or not positive.any():
+        return 0.5
+    order = scores.argsort(kind="stable")
+    ranks = np.empty(len(scores))
+    ranks[order] = np.arange(1, len(scores) + 1)
+    n = int(positive.sum())
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(scores) - n)))
+
+
+def _cross_entropy(logit: Floats, truth: Floats, weight: Floats) -> float:
+    loss = np.logaddexp(0, logit) - truth * logit
+    return float((loss * weight).sum() / max(float(weight.sum()), 1e-9))
+
+
+def _rate(keras: Any, schedule: Schedule, steps: int) -> Any:
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=schedule.rate / 20,
+        decay_steps=max(steps - int(schedule.warm_up * steps), 1),
+        warmup_target=schedule.rate,
+        warmup_steps=max(int(schedule.warm_up * steps), 1),
+        alpha=0.01,
+    )
+
+
+def _stepper(tf: Any, net: Any, optimizer: Any, schedule: Schedule) -> Any:
+    """One step of training as a graph; returns the loss."""
+
+    def entropy(truth: Any, logit: Any, weight: Any) -> Any:
+        loss = tf.nn.sigmoid_cross_entropy_with_logits(truth, logit)
+        return tf.reduce_sum(loss * weight) / (tf.reduce_sum(weight) + 1e-6)
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def step(batch: dict[str, Any]) -> Any:
+        with tf.GradientTape() as tape:
+            out = net([batch[name] for name in INPUTS], training=True)
+            loss = sum(entropy(batch[o], out[o][:, 0], batch[f"{o}_weight"]) for o in ("right", "whole"))
+            loss += schedule.wrong_weight * entropy(batch["wrong"], out["wrong"], batch["wrong_weight"])
+        gradients = tape.gradient(loss, net.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, net.trainable_variables, strict=True))
+        return loss
+
+    return step
+
+
+def _no_number(epoch: int, number: int, best: _Best) -> LossError:
+    kept = f"epoch {best.epoch + 1} was the last good one" if best.weights else "no epoch was complete"
+    return LossError(
+        f"the loss is not a number any more, in epoch {epoch + 1}, batch {number + 1}; {kept}",
+        best.weights,
+    )
