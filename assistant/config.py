@@ -29,7 +29,7 @@ PlaceM = tuple[float, float, float]
 class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Microphone and loudspeaker."""
 
-    device: Annotated[str, Meta(description="microphone, by name or part of one; `assistant devices` lists them")] = (
+    device: Annotated[str, Meta(description="microphone, by name or part of one, or none: `assistant devices`")] = (
         "default"
     )
     channels: Annotated[
@@ -110,15 +110,28 @@ class Recognize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     engine: Annotated[str, Meta(min_length=1, description="moonshine, vosk, or the name of a plug-in")] = "moonshine"
     threads: Annotated[Threads, Meta(description="threads that recognition may use")] = 1
-    beam: Annotated[int, Meta(ge=1, le=64, description="hypotheses kept at each step")] = 12
+    beam: Annotated[int, Meta(ge=1, le=64, description="hypotheses kept at each step")] = 16
     prune: Annotated[
         float,
         Meta(gt=0, description="nats below the best at which a hypothesis is given up; a context may set its own"),
-    ] = 8.0
+    ] = 10.0
     lambda_: Annotated[
         float,
         Meta(ge=0, le=1, description="weight of the internal language model taken off; a context may set its own"),
     ] = msgspec.field(name="lambda", default=0.4)
+
+
+class Understand(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How what was heard is decided about."""
+
+    fused: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="compare meanings with the sound by the fused net that fits the context: on, off, "
+            "a variant (full, lite, tiny), a bundle's name, or NAME/VARIANT",
+        ),
+    ] = "on"
 
 
 class Speak(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -161,6 +174,26 @@ class Plugins(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = ()
 
 
+class Daemon(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`assistant daemon`: the assistant that runs all the time."""
+
+    socket: Annotated[
+        str | None, Meta(description="the control socket; null is assistant.sock in the runtime folder")
+    ] = None
+    group: Annotated[
+        str, Meta(description="members of this group may use the control socket, beside root and its own user")
+    ] = "assistant"
+    log_words: Annotated[bool, Meta(description="write what was said and answered into the log")] = False
+    metrics_file: Annotated[
+        str | None,
+        Meta(description="write the metrics there every 15 s, for node_exporter's textfile collector (NAME.prom)"),
+    ] = None
+    deadline_s: Annotated[
+        float,
+        Meta(ge=1, le=60, description="longest recognition of one utterance, seconds; then it is given up"),
+    ] = 10.0
+
+
 class Paths(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where files are kept; null follows the XDG folders, or systemd's when it runs as a service."""
 
@@ -177,6 +210,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     listen: Listen = Listen()
     wake: Wake = Wake()
     recognize: Recognize = Recognize()
+    understand: Understand = Understand()
     speak: Speak = Speak()
     trace: Trace = Trace()
     home: Home = Home()
@@ -184,6 +218,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     wyoming: Wyoming = Wyoming()
     home_assistant: HomeAssistant = HomeAssistant()
     plugins: Plugins = Plugins()
+    daemon: Daemon = Daemon()
     paths: Paths = Paths()
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from assistant.pipeline import Understander
     from assistant.recognize.engine import Prepared, Recognizer
     from assistant.speak.speech import Speech
+    from assistant.understand.fused.bundle import Bundle
+    from assistant.speak.voice import VoiceFactory
 
 WATCH_EVERY_S = 1.0
 
@@ -36,7 +38,12 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Flags of every verb that understands something."""
     parser.add_argument("--context", metavar="NAME|FOLDER", help="what can be said (default: the configured context)")
     parser.add_argument("--engine", metavar="NAME", help="recogniser: moonshine, vosk, or a plug-in's name")
-    parser.add_argument("--beam", type=int, metavar="N", help="hypotheses kept while decoding (default 12)")
+    parser.add_argument("--beam", type=int, metavar="N", help="hypotheses kept while decoding (default 16)")
+    parser.add_argument(
+        "--fused",
+        metavar="on|off|VARIANT",
+        help="the net that compares meanings with the sound: its variant or bundle (default on, where one fits)",
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="threads that recognition may use (default 1)")
 
 
@@ -47,6 +54,7 @@ def engine_flags(args: argparse.Namespace) -> dict[str, Any]:
         "recognize.engine": getattr(args, "engine", None),
         "recognize.beam": getattr(args, "beam", None),
         "recognize.threads": getattr(args, "threads", None),
+        "understand.fused": getattr(args, "fused", None),
     }
 
 
@@ -75,6 +83,23 @@ def home_file(config: Config) -> Path | None:
     return own if own.is_file() else None
 
 
+def switched_off(config: Config, group: str) -> frozenset[str]:
+    """The plug-ins of `group` ("skills") that the configuration does not want. Raises ConfigError for no plug-in."""
+    if not config.plugins.disabled:
+        return frozenset()
+    from assistant.act import plugins
+
+    return plugins.switched_off(config.plugins.disabled)[f"assistant.{group}"]
+
+
+def installed_voices(config: Config) -> dict[str, VoiceFactory]:
+    """Every registered voice by name, but those that the configuration does not want."""
+    from assistant.speak import voice
+
+    off = switched_off(config, "voices")
+    return {name: factory for name, factory in voice.installed_voices().items() if name not in off}
+
+
 def open_recognizer(config: Config, language: str = "en", *, background: bool = False) -> Recognizer:
     """The configured engine for `language`, found by its entry point. Raises PluginError, ModelError.
 
@@ -86,6 +111,12 @@ def open_recognizer(config: Config, language: str = "en", *, background: bool = 
 
     name = config.recognize.engine
     found = importlib.metadata.entry_points(group="assistant.recognizers")
+    if name in found.names and name in switched_off(config, "recognizers"):
+        raise PluginError(
+            f"the recogniser '{name}' is switched off",
+            where="plugins.disabled",
+            remedy="choose another, or take it out",
+        )
     if name not in found.names:
         names = ", ".join(sorted(found.names))
         raise PluginError(
@@ -111,6 +142,27 @@ def open_recognizer(config: Config, language: str = "en", *, background: bool = 
             model=Store(folders(config.paths).data / "models").require(model), name=model.name
         )
     return create()  # type: ignore[no-any-return]
+
+
+def bundle_roots(config: Config) -> tuple[Path, ...]:
+    """Where bundles of the fused net are: the user's own, then those that ship."""
+    import models
+    from assistant.folders import folders
+
+    return folders(config.paths).data / "bundles", Path(models.__file__).parent
+
+
+def bundle_finder(config: Config, recognizer: Recognizer) -> Callable[[Context], Bundle | None]:
+    """Opens the bundle that fits a context, as configured."""
+    from assistant.understand.fused.bundle import Wanted, bundle_folders, choose
+
+    heard_by = f"{recognizer.name}/{recognizer.variant}"
+
+    def find(context: Context) -> Bundle | None:
+        wanted = Wanted(context.hash, context.settings.language, heard_by)
+        return choose(bundle_folders(bundle_roots(config)), wanted, config.understand.fused)
+
+    return find
 
 
 def prepare_context(recognizer: Recognizer, context: Context) -> Prepared:
@@ -146,7 +198,7 @@ def build_understander(
         bound |= {name: prepare_context(recognizer, open_context(config, name)) for name in names}
     contexts = [one.context for one in bound.values()]
     skills = build_skills(config, clock, contexts, announce) if acts else built_in(clock)
-    understander = Understander(recognizer, prepared, skills, clock)
+    understander = Understander(recognizer, prepared, skills, clock, bundle_finder(config, recognizer))
     for name, one in bound.items():
         understander.bind(name, one)
     return understander
@@ -161,7 +213,8 @@ def build_skills(config: Config, clock: Clock, contexts: Iterable[Context], anno
 
     wanted = {"say", *(action.skill for context in contexts for action in context.actions.values())}
     unused = {found.name for found in find(SKILLS)} - wanted
-    return open_skills(Services(clock, folders(config.paths).state, announce), disabled=unused)
+    off = unused | switched_off(config, "skills")
+    return open_skills(Services(clock, folders(config.paths).state, announce), disabled=off)
 
 
 def bound_contexts(config: Config) -> dict[str, str]:
@@ -207,7 +260,7 @@ def build_segmenter(config: Config) -> Segmenter:
 
 def build_listener(config: Config) -> Segmenter | WakeSegmenter:
     """The segmenter as configured, behind wake words where `listen.mode` is wake. Raises ConfigError, PluginError."""
-    from assistant.listen.wake import open_wake_words
+    from assistant.listen.wake import installed_engines, open_wake_words
     from assistant.listen.wake_segment import WakeSegmenter
     from assistant.listen.waking import WakingSettings
 
@@ -216,7 +269,8 @@ def build_listener(config: Config) -> Segmenter | WakeSegmenter:
         return segmenter
     wake = config.wake
     contexts = bound_contexts(config)
-    detectors = open_wake_words(list(contexts), wake.thresholds)
+    engines = installed_engines(switched_off(config, "wakewords"))
+    detectors = open_wake_words(list(contexts), wake.thresholds, engines)
     settings = WakingSettings(awake_s=wake.awake_s, follow_up_s=wake.follow_up_s)
     return WakeSegmenter(segmenter, detectors, settings, contexts)
 
@@ -226,7 +280,8 @@ def build_speech(config: Config, folder: Path, language: str = "en") -> Speech:
     from assistant.speak.speech import Speech
     from assistant.speak.voice import choose_voice
 
-    return Speech(choose_voice(config.speak.voice, language=language), folder=folder)
+    voice = choose_voice(config.speak.voice, language=language, voices=installed_voices(config))
+    return Speech(voice, folder=folder)
 
 
 class ContextWatch(threading.Thread):

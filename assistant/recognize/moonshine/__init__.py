@@ -7,7 +7,7 @@ from typing import Any
 
 
 def create(
-    *, cache: Path, threads: int = 1, beam: int = 12, prune: float = 8.0, lambda_: float = 0.4, **more: Any
+    *, cache: Path, threads: int = 1, beam: int = 16, prune: float = 10.0, lambda_: float = 0.4, **more: Any
 ) -> Any:
     """The engine with the configuration's `recognize` settings; see MoonshineOptions for `more`."""
     from assistant.recognize.moonshine.beam import BeamOptions

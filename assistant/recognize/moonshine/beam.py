@@ -42,8 +42,8 @@ class BeamOptions:
     late: nats below the best finished sentence at which a row is given up.
     """
 
-    width: int = 12
-    prune: float = 8.0
+    width: int = 16
+    prune: float = 10.0
     lambda_: float = 0.4
     late: float = 14.0
 
