@@ -109,6 +109,39 @@ class Word:
     confidence: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How the fused net's answers count beside the recogniser's scores; a bundle's own. The defaults change nothing.
+
+    weight: nats that a logit of `right` adds to a hypothesis' score when re-ranking.
+    right_cap: logits of `right` beyond ±this count as this when re-ranking.
+    confidence: bias and weights, by name, of the probability that the best meaning is strictly right.
+    whole: the same of the probability that it is all that was said, and that nobody else spoke.
+    doubt: below this probability of `whole` it asks "did you say …?".
+    ask_margin: nats between the two best, after re-ranking, below which it asks which was meant; None: the context's.
+    """
+
+    weight: float = 0.0
+    right_cap: float = 4.0
+    confidence: Mapping[str, float] = field(default_factory=lambda: EMPTY)
+    whole: Mapping[str, float] = field(default_factory=lambda: EMPTY)
+    doubt: float = 0.0
+    ask_margin: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the fused net says of a hypothesis beside the sound.
+
+    right, whole: logits that this meaning was said, and that no speech is left over and no word was invented.
+    decoded: `Hypothesis.rerank` as the recogniser gave it, before `right` was added, nats.
+    """
+
+    right: float
+    whole: float
+    decoded: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Hypothesis:
     """One meaning that the recogniser holds possible, with its best token sequence.
@@ -116,7 +149,8 @@ class Hypothesis:
     intent, slots: canonical values, empty intent when the engine gives text only.
     text: the best wording.
     score: logsumexp over the meaning's token sequences of sum(log p - lambda * ilm), nats.
-    rerank: the score after re-ranking (second lambda, token penalty, weights), nats; equals `score` where not used.
+    rerank: the score after re-ranking (second lambda, token penalty, weights, the fused net), nats; equals `score`
+        where not used.
     tokens: int32, shape [n], the best sequence, its end token included; empty where the engine has no tokens.
     log_p: float32, shape [n], decoder log-probability of each token, nats.
     ilm: float32, shape [n], internal-language-model log-probability of each token, nats.
@@ -126,6 +160,7 @@ class Hypothesis:
     words: words with times, where the engine has them.
     terminal: True if no longer sentence of the grammar begins with this wording: nothing more can be said.
     response: key of the reply template that the wording asks for.
+    agreement: what the fused net says of it, or None where it did not look.
     """
 
     intent: str
@@ -142,6 +177,7 @@ class Hypothesis:
     words: tuple[Word, ...] = ()
     terminal: bool = False
     response: str = "default"
+    agreement: Agreement | None = None
 
     @property
     def score_per_token(self) -> float:
@@ -160,6 +196,8 @@ class Transcript:
     decoded_start_s: where states[0] begins, seconds from the utterance's pcm[0].
     timings_ms: computing time of each step, milliseconds.
     truncated: True when a deadline stopped decoding early.
+    fused: bundle and variant of the fused net that re-ranked, e.g. "generic/full"; "" where none did.
+    fusion: how its answers count, None where none re-ranked.
     """
 
     hypotheses: tuple[Hypothesis, ...]
@@ -170,6 +208,45 @@ class Transcript:
     decoded_start_s: float = 0.0
     timings_ms: Mapping[str, float] = field(default_factory=lambda: EMPTY)
     truncated: bool = False
+    fused: str = ""
+    fusion: Fusion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard a recogniser tries on one utterance.
+
+    width, prune: of its search, as in the configuration. sentences: word sequences whose meanings are read.
+    encoder: precision of the encoder ("int8", "block", "float").
+    """
+
+    width: int
+    prune: float
+    sentences: int = 16
+    encoder: str = "int8"
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What the scheduler chose for one utterance, and why.
+
+    number: which of its choices. plan, policy: names. effort: None where nothing is decoded.
+    likely_ms, late_ms: median and 95 % quantile of the computing time that it foresaw. budget_ms: what it had.
+    deadline_at: monotonic time at which decoding answers with what it has. measured_ms: what it took, once known.
+    signals: the board's state in numbers, by name (assistant.schedule.signals).
+    """
+
+    number: int
+    plan: str
+    policy: str
+    reason: str
+    effort: Effort | None
+    likely_ms: float
+    late_ms: float
+    budget_ms: float
+    deadline_at: float
+    signals: Mapping[str, float]
+    measured_ms: float | None = None
 
 
 class Outcome(enum.Enum):
@@ -253,6 +330,7 @@ class Decision:
     provisional: the sentence was complete but could go on; if speech follows at once, a decision that revises this one
         comes after it. Whatever cannot be undone waits until then (`assistant.listen.joining.GOES_ON_S`).
     revises: this decision is about the same sentence as the one before, heard further, and takes its place.
+    pick: what the scheduler chose for it; None where nothing was chosen.
     """
 
     utterance: Utterance | None
@@ -266,3 +344,4 @@ class Decision:
     felt_ms: float | None = None
     provisional: bool = False
     revises: bool = False
+    pick: Pick | None = None

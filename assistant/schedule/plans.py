@@ -1,0 +1,66 @@
+"""The plans: how hard each room tries on one utterance, from the cheapest to the dearest.
+
+Neighbours differ in as little as possible and share their weights, so that nothing is loaded when the plan changes
+(NestDNN, arXiv 1810.10090); a plan whose encoder is another file is used once that has been loaded in the background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from assistant.types import Effort
+
+SHARED = "int8"
+"""The encoder that is always resident: what every plan without one of its own uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One choice for every room.
+
+    name: as in the configuration and in traces. effort: the recogniser's; None decodes nothing (from sound alone).
+    fused: which fused net re-ranks and refuses ("full", "lite", "tiny", or "none").
+    accuracy: share of spoken orders right, mean of kitchen noise at 12, 6 and 0 dB (docs/scheduler.md says by which
+        command); it ranks plans, nothing else. resident_mb: memory beside what every plan shares.
+    """
+
+    name: str
+    effort: Effort | None
+    accuracy: float
+    fused: str = "none"
+    resident_mb: float = 0.0
+
+    @property
+    def variant(self) -> str:
+        """What has to be resident for it beside the shared weights, "" for nothing."""
+        encoder = self.effort.encoder if self.effort else SHARED
+        return "" if encoder == SHARED else f"encoder {encoder}"
+
+
+PLANS: tuple[Plan, ...] = (
+    Plan("beam-1", Effort(1, 8.0), 0.0),
+    Plan("beam-2", Effort(2, 8.0), 0.0),
+    Plan("beam-3", Effort(3, 8.0), 0.0),
+    Plan("beam-4", Effort(4, 8.0), 0.0),
+    Plan("beam-6", Effort(6, 8.0), 0.0),
+    Plan("beam-8", Effort(8, 8.0), 0.0),
+    Plan("beam-12", Effort(12, 8.0), 0.0),
+    Plan("beam-16", Effort(16, 12.0), 0.0),
+)
+"""Cheapest first; each is more accurate than those before it."""
+
+BY_NAME: Mapping[str, Plan] = MappingProxyType({plan.name: plan for plan in PLANS})
+
+
+def front(plans: Iterable[tuple[Plan, float]]) -> tuple[Plan, ...]:
+    """The plans that are worth having, cheapest first: those for which no cheaper one is as accurate.
+
+    plans: each with its time (any unit).
+    """
+    kept: list[Plan] = []
+    for plan, _ in sorted(plans, key=lambda pair: (pair[1], -pair[0].accuracy)):
+        if not kept or plan.accuracy > kept[-1].accuracy:
+            kept.append(plan)
+    return tuple(kept)

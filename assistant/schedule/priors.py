@@ -1,0 +1,81 @@
+"""Estimates of what plans cost on known boards, until `assistant calibrate` has measured: all marked as estimates.
+
+The times are those of an x86-64 core, scaled. The factors follow from published figures of the same processors with
+int8 and float products, not from measurements of this program; the spread is widened accordingly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assistant.schedule.plans import Plan
+from assistant.schedule.profile import FORMAT, Cost, Identity, Profile
+
+UNSURE = 0.2
+"""Added to the spread (in the square): a factor may be wrong by so much either way, as a natural logarithm."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPrior:
+    """name: a part of the board's own name. factor: times one core of the reference. watts: of one busy core."""
+
+    name: str
+    factor: float
+    watts: float
+
+
+BOARDS = (
+    BoardPrior("Raspberry Pi Zero 2", 11.0, 0.5),
+    BoardPrior("Raspberry Pi 3", 8.0, 0.9),
+    BoardPrior("Raspberry Pi Compute Module 4", 4.0, 1.0),
+    BoardPrior("Raspberry Pi 4", 4.0, 1.0),
+    BoardPrior("Raspberry Pi 5", 1.8, 1.8),
+    BoardPrior("Jetson Orin Nano", 2.0, 1.5),
+    BoardPrior("Orin", 1.8, 2.0),
+)
+"""The first whose name occurs is taken."""
+UNKNOWN_ARM = BoardPrior("", 4.0, 1.0)
+UNKNOWN = BoardPrior("", 1.0, 8.0)
+
+REFERENCE_BASE_MS = 6.0
+REFERENCE_ENCODER_MS_PER_S = 9.0
+REFERENCE_ROW_MS_PER_S = 1.0
+REFERENCE_STEPS_MS_PER_S = 9.0
+REFERENCE_SPREAD = 0.16
+"""One x86-64 core at about 2.5 GHz: milliseconds, and a second of speech."""
+
+
+def board_prior(board: str) -> BoardPrior:
+    """The factor of a board by its name."""
+    arm = board.startswith(("aarch64", "arm"))
+    return next((prior for prior in BOARDS if prior.name in board), UNKNOWN_ARM if arm else UNKNOWN)
+
+
+def estimate(plans: Sequence[Plan], identity: Identity) -> Profile:
+    """A profile of estimates."""
+    prior = board_prior(identity.board)
+    return Profile(
+        format=FORMAT,
+        identity=identity,
+        made_at=0.0,
+        costs={plan.name: _cost(plan, prior) for plan in plans},
+        estimated=True,
+    )
+
+
+def _cost(plan: Plan, prior: BoardPrior) -> Cost:
+    """A step costs something in itself and something a row; a wider beam fills its rows only in part."""
+    per_s_ms = REFERENCE_ENCODER_MS_PER_S
+    if plan.effort is not None:
+        rows = plan.effort.width**0.75
+        per_s_ms += REFERENCE_STEPS_MS_PER_S + REFERENCE_ROW_MS_PER_S * rows * plan.effort.prune / 8.0
+    per_s_ms *= prior.factor
+    return Cost(
+        base_ms=round(REFERENCE_BASE_MS * prior.factor, 1),
+        per_s_ms=round(per_s_ms, 1),
+        spread=round(math.hypot(REFERENCE_SPREAD, UNSURE), 3),
+        memory_mb=plan.resident_mb,
+        energy_mj=round(prior.watts * per_s_ms, 1),
+    )

@@ -1,0 +1,242 @@
+"""The scheduler at work: reads the board, forecasts every plan, lets the policy choose, learns from what it took.
+
+    begin (speech starts) ─► choose (it ends) ─► Pick ─► the recogniser runs ─► note (what it took)
+
+Everything that decides is pure and elsewhere (policy, predict, signals); here are the file reads, the clock and the
+state between utterances. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from assistant.clock import Clock
+from assistant.schedule import thermal
+from assistant.schedule.board import Board, Counters
+from assistant.schedule.plans import PLANS, Plan
+from assistant.schedule.policy import Choice, Forecast, History, Objective, Policy, Situation, Slo
+from assistant.schedule.predict import Belief, Prediction, learn, predict
+from assistant.schedule.profile import Cost, Profile
+from assistant.schedule.signals import Signals, signals_of, slowdown
+from assistant.types import Pick
+
+log = logging.getLogger(__name__)
+
+LEAST_BUDGET_MS = 20.0
+RESERVE_MB = 64.0
+"""Memory that loading a variant must leave free."""
+DEADLINE_SHARE = 0.9
+"""Part of the budget after which decoding answers with what it has: the rest is for reading meanings and deciding."""
+TOO_SLOW_AGAIN_S = 3600.0
+"""That no plan is fast enough is told once, and again only after so long without it."""
+
+Ready = Callable[[Plan], str]
+"""Why a plan cannot run now, "" where it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the scheduler knows, for `schedule status`."""
+
+    at: float
+    signals: Signals
+    slowdown: float
+    belief: Belief
+    forecasts: tuple[Forecast, ...]
+    history: History
+    picks: int
+    late: int
+    too_slow: int
+
+
+@dataclass(slots=True)
+class _Running:
+    """What was chosen, until its time is known."""
+
+    cost: Cost
+    slow: float
+    predicted: Prediction
+    speech_s: float
+    budget_ms: float
+
+
+@dataclass(slots=True)
+class _State:
+    belief: Belief = field(default_factory=Belief)
+    history: History = field(default_factory=History)
+    before: Counters | None = None
+    heat: tuple[thermal.Reading, ...] = ()
+    picks: int = 0
+    late: int = 0
+    too_slow: int = 0
+    told_at: float | None = None
+
+
+class Scheduler:
+    """Chooses a plan for each utterance.
+
+    ready: says why a plan cannot run now (its file is gone, or not loaded yet). tell: is given a line for the user.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        clock: Clock,
+        board: Board,
+        *,
+        plans: Sequence[Plan] = PLANS,
+        policy: Policy | None = None,
+        objective: Objective | Callable[[], Objective] = Objective(),  # noqa: B008 - frozen
+        ready: Ready = lambda _plan: "",
+        tell: Callable[[str], None] = log.warning,
+    ) -> None:
+        self.profile, self.policy = profile, policy or Slo()
+        self.plans = tuple(plan for plan in plans if plan.name in profile.costs)
+        if not self.plans:
+            raise ValueError("the profile knows none of the plans")
+        self._clock, self._board, self._ready, self._tell = clock, board, ready, tell
+        self._objective = objective if callable(objective) else lambda: objective
+        self._state = _State()
+        self._running: dict[int, _Running] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def objective(self) -> Objective:
+        """What is to be kept, now."""
+        return self._objective()
+
+    def begin(self) -> None:
+        """Speech has begun: rates are taken from here to the choice, so that they are those of this utterance."""
+        counters = self._board.read(self._clock.monotonic())
+        with self._lock:
+            self._see(counters)
+            self._state.before = counters
+
+    def choose(self, speech_s: float, *, elapsed_ms: float = 0.0, waiting: int = 0) -> Pick:
+        """The plan for an utterance of `speech_s` that ended `elapsed_ms` ago, behind `waiting` others."""
+        at = self._clock.monotonic()
+        counters = self._board.read(at)
+        with self._lock:
+            state = self._state
+            self._see(counters)
+            signals = signals_of(state.before, counters, state.heat, waiting)
+            objective = self._objective()
+            budget_ms = max(objective.p95_ms - elapsed_ms, LEAST_BUDGET_MS) / (1 + waiting)
+            situation = self._situation(at, speech_s, budget_ms, signals, objective)
+            choice = self.policy.choose(situation)
+            state.history = choice.history
+            state.picks += 1
+            number = state.picks
+            forecast = choice.forecast
+            self._running[number] = _Running(
+                self.profile.costs[choice.plan.name],
+                slowdown(signals),
+                Prediction(forecast.likely_ms, forecast.late_ms),
+                speech_s,
+                budget_ms,
+            )
+            self._complain(choice, at)
+        return Pick(
+            number=number,
+            plan=choice.plan.name,
+            policy=self.policy.name,
+            reason=choice.reason,
+            effort=choice.plan.effort,
+            likely_ms=forecast.likely_ms,
+            late_ms=forecast.late_ms,
+            budget_ms=budget_ms,
+            deadline_at=at + DEADLINE_SHARE * budget_ms / 1000,
+            signals=signals.numbers,
+        )
+
+    def late(self, pick: Pick) -> bool:
+        """Whether what `pick` chose should answer with what it has."""
+        return self._clock.monotonic() >= pick.deadline_at
+
+    def note(self, pick: Pick, measured_ms: float, *, cut_short: bool = False) -> Pick:
+        """What it took; `pick` with it. cut_short: the deadline ended it."""
+        at = self._clock.monotonic()
+        with self._lock:
+            running = self._running.pop(pick.number, None)
+            if running is not None:
+                state = self._state
+                state.late += measured_ms > running.budget_ms
+                state.belief = learn(
+                    state.belief,
+                    running.cost,
+                    running.speech_s,
+                    running.slow,
+                    measured_ms,
+                    at,
+                    predicted=running.predicted,
+                    cut_short=cut_short,
+                )
+        return replace(pick, measured_ms=measured_ms)
+
+    def forget(self, pick: Pick) -> None:
+        """It was broken off: its time says nothing."""
+        with self._lock:
+            self._running.pop(pick.number, None)
+
+    def status(self, speech_s: float = 2.0) -> Status:
+        """What it knows now, and would forecast for an utterance of `speech_s`."""
+        at = self._clock.monotonic()
+        counters = self._board.read(at)
+        with self._lock:
+            state = self._state
+            self._see(counters)
+            signals = signals_of(state.before, counters, state.heat)
+            state.before = counters
+            objective = self._objective()
+            situation = self._situation(at, speech_s, objective.p95_ms, signals, objective)
+            return Status(
+                at,
+                signals,
+                slowdown(signals),
+                state.belief,
+                situation.forecasts,
+                state.history,
+                state.picks,
+                state.late,
+                state.too_slow,
+            )
+
+    def _situation(
+        self, at: float, speech_s: float, budget_ms: float, signals: Signals, objective: Objective
+    ) -> Situation:
+        slow = slowdown(signals)
+        forecasts = sorted(
+            (self._forecast(plan, speech_s, slow, signals, at) for plan in self.plans), key=lambda f: f.likely_ms
+        )
+        return Situation(at, speech_s, budget_ms, tuple(forecasts), signals, self._state.history, objective)
+
+    def _forecast(self, plan: Plan, speech_s: float, slow: float, signals: Signals, at: float) -> Forecast:
+        cost = self.profile.costs[plan.name]
+        found = predict(cost, speech_s, slow, self._state.belief, at)
+        missing = self._ready(plan)
+        free_mb = signals.available_mb
+        if not missing and plan.resident_mb and free_mb is not None and free_mb < plan.resident_mb + RESERVE_MB:
+            missing = f"{free_mb:.0f} MB of memory are free"
+        energy_mj = cost.energy_mj * max(speech_s, 0.1)
+        return Forecast(plan, found.likely_ms, found.late_ms, energy_mj, missing)
+
+    def _see(self, counters: Counters) -> None:
+        """Note the heat (the lock is held)."""
+        self._state.heat = thermal.remembered(self._state.heat, counters.at, counters.temperature_c)
+        before = self._state.before
+        if before is not None and before.at > counters.at:  # the clock went back
+            self._state.before = None
+
+    def _complain(self, choice: Choice, at: float) -> None:
+        """Tell the user, once, that nothing is fast enough (the lock is held)."""
+        state = self._state
+        if not choice.too_slow:
+            return
+        state.too_slow += 1
+        if state.told_at is None or at - state.told_at > TOO_SLOW_AGAIN_S:
+            within = f"{self._objective().p95_ms:.0f} ms"
+            self._tell(f"this board is too slow for answers within {within} at the moment: {choice.reason}")
+        state.told_at = at

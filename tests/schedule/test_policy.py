@@ -1,0 +1,186 @@
+"""The policy: the most accurate plan that will be in time; down at once, up after a while, at most six a minute."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.schedule.plans import Plan, front
+from assistant.schedule.policy import (
+    HOLD_S,
+    MINUTE_S,
+    MOST_SWITCHES,
+    Choice,
+    Fixed,
+    Forecast,
+    Greedy,
+    History,
+    Objective,
+    Policy,
+    Situation,
+    Slo,
+)
+from assistant.schedule.signals import Signals
+from assistant.types import Effort
+
+PLANS = tuple(Plan(f"plan-{n}", Effort(n, 8.0), accuracy=0.5 + 0.05 * n) for n in range(1, 9))
+BASE_MS = {plan.name: 40.0 * n for n, plan in enumerate(PLANS, 1)}
+
+
+def situation(at: float = 0.0, slow: float = 1.0, history: History | None = None, **more: object) -> Situation:
+    forecasts = tuple(Forecast(p, slow * BASE_MS[p.name], 1.3 * slow * BASE_MS[p.name]) for p in PLANS)
+    base = Situation(at, 2.0, 400.0, forecasts, Signals(), history or History(), Objective())
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def test_on_an_idle_board_the_most_accurate_plan_that_fits_runs() -> None:
+    assert Slo().choose(situation()).plan.name == "plan-7"
+    assert Slo().choose(situation(slow=0.5)).plan.name == "plan-8"
+
+
+def test_it_goes_down_at_once_and_says_why() -> None:
+    pressed = Signals(pressure=0.62, temperature_c=71.0, trend_c_per_s=0.1, throttles_in_s=90.0)
+    choice = Slo().choose(situation(10.0, 2.0, History("plan-7"), signals=pressed))
+    assert choice.plan.name == "plan-3"
+    assert choice.reason == (
+        "plan-3 because CPU pressure 62% and 71 °C rising; plan-8 would have taken 640 ms, and 400 were left"
+    )
+    assert choice.history.switches == (10.0,)
+
+
+def test_it_goes_up_only_after_a_while() -> None:
+    low = History("plan-3", switches=(100.0,))
+    assert Slo().choose(situation(100.0 + HOLD_S / 2, 1.0, low)).plan.name == "plan-3"
+    assert Slo().choose(situation(100.0 + HOLD_S, 1.0, low)).plan.name == "plan-6"
+
+
+def test_up_needs_a_margin_that_staying_does_not() -> None:
+    barely = 0.99 * 400.0 / (1.3 * BASE_MS["plan-7"])
+    assert Slo().choose(situation(50.0, barely, History("plan-7", explored_at=40.0))).plan.name == "plan-7"
+    assert Slo().choose(situation(50.0, barely, History("plan-6", explored_at=40.0))).plan.name == "plan-6"
+
+
+def test_it_tries_a_dearer_plan_now_and_then() -> None:
+    slow = 0.84 * 400.0 / BASE_MS["plan-5"]
+    history = History("plan-4", explored_at=0.0)
+    assert Slo().choose(situation(30.0, slow, history)).plan.name == "plan-4"
+    assert Slo().choose(situation(70.0, slow, history)).plan.name == "plan-5"
+    assert Slo().choose(situation(70.0, slow, replace(history, explored_at=60.0))).plan.name == "plan-4"
+
+
+def test_where_nothing_fits_the_cheapest_runs_and_it_is_said() -> None:
+    choice = Slo().choose(situation(slow=30.0))
+    assert choice.plan.name == "plan-1"
+    assert choice.too_slow
+
+
+def test_a_plan_that_is_gone_is_passed_over() -> None:
+    present = situation(slow=0.5)
+    forecasts = tuple(replace(f, missing="its file is gone") if f.plan is PLANS[7] else f for f in present.forecasts)
+    choice = Slo().choose(replace(present, forecasts=forecasts, history=History("plan-8")))
+    assert choice.plan.name == "plan-7"
+    assert "plan-8 could not run: its file is gone" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("signals", "objective", "expected"),
+    [
+        (Signals(temperature_c=85.0), Objective(), "85 °C is too warm"),
+        (Signals(temperature_c=70.0, throttles_in_s=20.0), Objective(), "would throttle in 20 s"),
+        (Signals(throttled_bits=4), Objective(), "throttles itself"),
+        (Signals(under_voltage=True), Objective(), "supply is too weak"),
+        (Signals(battery=0.05, on_battery=True), Objective(), "battery is at 5%"),
+        (Signals(), Objective(quiet=True), "quiet hours"),
+    ],
+)
+def test_heat_supply_battery_and_quiet_hours_spare(signals: Signals, objective: Objective, expected: str) -> None:
+    choice = Slo().choose(situation(slow=0.5, signals=signals, objective=objective))
+    assert choice.plan.accuracy <= PLANS[3].accuracy
+    assert expected in choice.reason
+
+
+def test_energy_weighs_against_accuracy() -> None:
+    present = situation(slow=0.5)
+    forecasts = tuple(replace(f, energy_mj=10 * f.likely_ms) for f in present.forecasts)
+    saving = Objective(energy_weight=1.0)
+    assert Slo().choose(replace(present, forecasts=forecasts, objective=saving)).plan.name == "plan-1"
+
+
+LOADS = st.floats(0.2, 60.0)
+GAPS_S = st.floats(0.05, 20.0)
+SIGNALS = st.sampled_from(
+    (
+        Signals(),
+        Signals(throttled_bits=4),
+        Signals(temperature_c=90.0),
+        Signals(throttles_in_s=10.0, temperature_c=70.0),
+    )
+)
+
+
+@pytest.mark.parametrize("policy", [Slo(), Greedy(), Fixed()], ids=lambda policy: policy.name)
+@given(st.lists(st.tuples(LOADS, GAPS_S, SIGNALS, st.integers(0, 255)), min_size=1, max_size=80))
+def test_no_signal_makes_it_change_more_than_six_times_a_minute(
+    policy: Policy, moments: list[tuple[float, float, Signals, int]]
+) -> None:
+    history, at, changes, before = History(), 0.0, [], ""
+    for slow, gap_s, signals, gone in moments:
+        at += gap_s
+        now = situation(at, slow, history, signals=signals)
+        forecasts = tuple(
+            replace(f, missing="gone") if gone >> n & 1 and f.plan.name != before else f
+            for n, f in enumerate(now.forecasts)
+        )
+        choice = policy.choose(replace(now, forecasts=forecasts))
+        history = choice.history
+        if before and choice.plan.name != before:
+            changes.append(at)
+        before = choice.plan.name
+    for first in range(len(changes)):
+        within = [t for t in changes[first:] if t - changes[first] < MINUTE_S]
+        assert len(within) <= MOST_SWITCHES
+
+
+@given(st.lists(st.tuples(LOADS, GAPS_S), min_size=1, max_size=80))
+def test_a_plan_that_will_be_late_never_runs_while_another_would_not(moments: list[tuple[float, float]]) -> None:
+    history, at = History(), 0.0
+    for slow, gap_s in moments:
+        at += gap_s
+        now = situation(at, slow, history)
+        choice = Slo().choose(now)
+        history = choice.history
+        in_time = [f for f in now.forecasts if f.late_ms <= now.budget_ms]
+        explored = history.explored_at == at
+        assert choice.forecast.late_ms <= now.budget_ms or explored or not in_time
+
+
+@given(st.lists(st.tuples(LOADS, st.floats(-50.0, 50.0)), min_size=1, max_size=40))
+def test_a_clock_that_jumps_breaks_nothing(moments: list[tuple[float, float]]) -> None:
+    history, at = History(), 1000.0
+    for slow, jump_s in moments:
+        at += jump_s
+        choice = Slo().choose(situation(at, slow, history))
+        history = choice.history
+        assert all(t <= at for t in history.switches)
+        assert len(history.switches) <= MOST_SWITCHES
+
+
+def test_the_same_situation_gives_the_same_choice() -> None:
+    for slow, at in itertools.product((0.5, 2.0, 9.0), (0.0, 70.0)):
+        here = situation(at, slow, History("plan-5", (1.0,)))
+        assert Slo().choose(here) == Slo().choose(here)
+
+
+def test_the_front_leaves_out_what_is_dearer_and_no_better() -> None:
+    a, b, c = (Plan(name, None, accuracy) for name, accuracy in (("a", 0.8), ("b", 0.9), ("c", 0.9)))
+    assert front([(c, 3.0), (b, 2.0), (a, 1.0)]) == (a, b)
+
+
+def test_ours_are_policies() -> None:
+    for policy in (Slo(), Greedy(), Fixed("plan-2")):
+        assert isinstance(policy, Policy)
+        assert isinstance(policy.choose(situation()), Choice)
