@@ -81,6 +81,7 @@ class Conversation:
     notice: told at once when speech begins, when a wake word was said, and when somebody waits after one; it returns
         how long the sound is that it plays about it, seconds, which is then not listened to.
     hush: ends speech and ringing.
+    lost: what is said when recognition failed over an utterance, by the error; None raises it.
     """
 
     def __init__(
@@ -93,10 +94,12 @@ class Conversation:
         deaf: Callable[[], bool] = lambda: False,
         notice: Callable[[Notable], float] = lambda _event: 0.0,
         hush: Callable[[], None] = lambda: None,
+        *,
+        lost: Callable[[BaseException], str] | None = None,
     ) -> None:
         self._source, self._front_end, self._segmenter = source, front_end, segmenter
         self._understander, self._worker = understander, worker
-        self._deaf, self._notice = deaf, notice
+        self._deaf, self._notice, self._lost = deaf, notice, lost
         self._answering = Answering(understander, hush)
         self._answers: Prepared | None = None
         self._held: _Held | None = None
@@ -109,6 +112,7 @@ class Conversation:
         self._was_deaf = False
         self._under_way = False
         self._calls: queue.SimpleQueue[Callable[[], tuple[WakeEvent, ...]]] = queue.SimpleQueue()
+        self._next: tuple[FrontEnd, Segmenter | WakeSegmenter] | None = None
 
     def press(self) -> None:
         """The button goes down: an utterance begins (from any thread)."""
@@ -122,6 +126,10 @@ class Conversation:
         """Something was said that may be answered without a wake word: it rings (from any thread)."""
         if isinstance(self._segmenter, WakeSegmenter):
             self._calls.put(self._segmenter.asked)
+
+    def exchange(self, front_end: FrontEnd, segmenter: Segmenter | WakeSegmenter) -> None:
+        """Hear on with these, from the first frame before which nobody speaks; no frame is lost (from any thread)."""
+        self._next = front_end, segmenter
 
     def hearing(self) -> bool:
         """True while an utterance is under way or being decoded."""
@@ -145,6 +153,8 @@ class Conversation:
         yield from self._act_now()
 
     def _hear(self, block: AudioBlock) -> Iterator[Decision]:
+        if self._next is not None and not self.hearing():
+            (self._front_end, self._segmenter), self._next = self._next, None
         frame = self._front_end.process(block)
         self._now = frame.at + len(frame.pcm) / SAMPLE_RATE_HZ
         if self._deaf():
@@ -207,11 +217,12 @@ class Conversation:
         else:
             job = _Job(prepared or self._prepared())
         self._jobs[self._number] = job
-        session = self._session = self._understander.recognizer.open(job.prepared)
+        u = self._understander
+        session = self._session = u.recognizer.open(job.prepared)
 
         def decode() -> Transcript:
             job.began = time.perf_counter()
-            transcript = session.finish(utterance)
+            transcript = u.compare(utterance, session.finish(utterance), job.prepared.context)
             job.recognize_ms = 1000 * (time.perf_counter() - job.began)
             return transcript
 
@@ -245,7 +256,8 @@ class Conversation:
         while (done := self._worker.poll(timeout_s)) is not None:
             timeout_s = 0.0
             if done.error is not None:
-                raise done.error
+                yield from self._failed(done.number, done.error)
+                continue
             job = self._jobs.get(done.number)
             if job is None:
                 continue
@@ -256,6 +268,20 @@ class Conversation:
             cut = next((cut for cut, number in self._cuts.items() if number == done.number), None)
             if cut is not None:
                 yield from self._take(self._speculated(job, cut))
+
+    def _failed(self, number: int, error: BaseException) -> Iterator[Decision]:
+        """Recognition failed: an utterance that has ended is lost, and apologised for; a pause is not known about."""
+        if self._lost is None or not isinstance(error, Exception):
+            raise error
+        job = self._jobs.pop(number, None)
+        if job is None or job.utterance is None:
+            return
+        u, context = self._understander, job.prepared.context
+        transcript = Transcript((), "", u.recognizer.name, u.recognizer.variant)
+        understanding = u.understand(transcript, context, 0.0)
+        understanding = replace(understanding, reason=f"recognition failed: {error}")
+        self._open = None
+        yield u.decision(job.utterance, transcript, context, understanding, understanding, Reply(self._lost(error)))
 
     def _speculated(self, job: _Job, cut: int) -> tuple[WakeEvent, ...]:
         complete, terminal = _completeness(job)

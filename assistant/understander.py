@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from assistant.act.skills import Skills
 from assistant.answering import Answering
 from assistant.clock import Clock
+from assistant.errors import ModelError
 from assistant.grammar.tree import Context
 from assistant.recognize.engine import Prepared, Recognizer
 from assistant.speak.questions import question
 from assistant.speak.replies import Replies
 from assistant.types import Decision, Outcome, Reply, Transcript, Understanding, Utterance
 from assistant.understand.decide import decide, differing
+from assistant.understand.fused.bundle import Bundle
+
+log = logging.getLogger(__name__)
 
 
 class Understander:
     """One engine, one active context, its replies, and the skills. `use` switches the context between utterances.
 
     contexts: those that a wake word may switch to, prepared ahead, by what the word is bound to.
+    find_bundle: opens the fused net that fits a context, if there is one; None compares with no net.
     """
 
-    def __init__(self, recognizer: Recognizer, prepared: Prepared, skills: Skills, clock: Clock) -> None:
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        prepared: Prepared,
+        skills: Skills,
+        clock: Clock,
+        find_bundle: Callable[[Context], Bundle | None] | None = None,
+    ) -> None:
         self.recognizer = recognizer
         self.skills = skills
         self.clock = clock
         self.contexts: dict[str, Prepared] = {}
         self._replies: dict[int, Replies] = {}
+        self._find_bundle = find_bundle
+        self._bundles: dict[str, Bundle | None] = {}
         self.use(prepared)
 
     def use(self, prepared: Prepared) -> None:
@@ -35,11 +51,13 @@ class Understander:
         self.prepared = prepared
         self.replies = Replies(prepared.context)
         self._refusals = 0
+        self._open_bundle(prepared.context)
 
     def bind(self, name: str, prepared: Prepared) -> None:
         """Let `switch(name)` make `prepared` the active context."""
         self.contexts[name] = prepared
         self._replies[id(prepared)] = Replies(prepared.context)
+        self._open_bundle(prepared.context)
 
     def switch(self, name: str) -> None:
         """Make the context that was bound to `name` the active one; one that was not bound changes nothing."""
@@ -62,7 +80,24 @@ class Understander:
 
     def recognize(self, utterance: Utterance) -> Transcript:
         """Hear one whole utterance."""
-        return self.recognizer.open(self.prepared).finish(utterance)
+        transcript = self.recognizer.open(self.prepared).finish(utterance)
+        return self.compare(utterance, transcript, self.context)
+
+    def compare(self, utterance: Utterance, transcript: Transcript, context: Context) -> Transcript:
+        """`transcript` re-ranked by the fused net, where there is one for `context`. From any thread."""
+        bundle = self._bundles.get(context.hash)
+        if bundle is None:
+            return transcript
+        try:
+            return bundle.look(utterance, transcript)
+        except ModelError as error:
+            self._bundles[context.hash] = None
+            log.warning("%s; understanding goes on without it", error)
+            return transcript
+
+    def _open_bundle(self, context: Context) -> None:
+        if context.hash not in self._bundles:
+            self._bundles[context.hash] = self._find_bundle(context) if self._find_bundle else None
 
     def understand(self, transcript: Transcript, context: Context, recognize_ms: float) -> Understanding:
         """Decide about a transcript and note the times."""
@@ -71,7 +106,7 @@ class Understander:
         if understanding.outcome is Outcome.ASK:
             understanding = replace(understanding, question=_question(transcript, understanding))
         decide_ms = 1000 * (time.perf_counter() - began)
-        meanings_ms = transcript.timings_ms.get("meanings", 0.0)
+        meanings_ms = transcript.timings_ms.get("meanings", 0.0) + transcript.timings_ms.get("fused", 0.0)
         return replace(
             understanding,
             timings_ms={

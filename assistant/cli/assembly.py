@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from assistant.pipeline import Understander
     from assistant.recognize.engine import Prepared, Recognizer
     from assistant.speak.speech import Speech
-    from assistant.understand.fused.bundle import Bundle
     from assistant.speak.voice import VoiceFactory
+    from assistant.understand.fused.bundle import Bundle
 
 WATCH_EVERY_S = 1.0
 

@@ -206,7 +206,7 @@ def _hear_again(config: Config, record: Record, sound: bytes | None) -> tuple[Di
     """Recognise the kept sound as the configuration has it now, and decide."""
     import numpy as np
 
-    from assistant.cli.assembly import open_context, open_recognizer, prepare_context
+    from assistant.cli.assembly import bundle_finder, open_context, open_recognizer, prepare_context
     from assistant.trace.record import verdict_of, voice_probabilities
     from assistant.trace.replay import Difference, differences
     from assistant.trace.store import from_flac
@@ -228,15 +228,13 @@ def _hear_again(config: Config, record: Record, sound: bytes | None) -> tuple[Di
         end=EndReason(u.end),
     )
     transcript = recognizer.open(prepare_context(recognizer, context)).finish(utterance)
+    bundle = bundle_finder(config, recognizer)(context)
+    if bundle is not None:
+        transcript = bundle.look(utterance, transcript)
     found = differences(record.decided, verdict_of(decide(transcript, context)))
-    was, now = (
-        (record.context_hash, f"{record.engine} {record.variant}"),
-        (
-            context.hash,
-            f"{transcript.engine} {transcript.variant}",
-        ),
-    )
-    names = ("context_hash", "recogniser")
+    was = (record.context_hash, f"{record.engine} {record.variant}", record.fused)
+    now = (context.hash, f"{transcript.engine} {transcript.variant}", transcript.fused)
+    names = ("context_hash", "recogniser", "fused")
     changed = tuple(Difference(n, a, b) for n, a, b in zip(names, was, now, strict=True) if a != b)
     return (*changed, *found) if found else ()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
@@ -22,8 +23,10 @@ from assistant.grammar.tree import Context
 from assistant.grammar.wildcards import free_slots
 from assistant.types import (
     FRAME_SAMPLES,
+    Agreement,
     Alternative,
     Decision,
+    Fusion,
     Hypothesis,
     Transcript,
     Understanding,
@@ -31,9 +34,10 @@ from assistant.types import (
     Word,
     frozen_array,
 )
-from assistant.understand.calibration import as_accept, calibration
+from assistant.understand.calibration import as_accept
+from assistant.understand.decide import rule_of
 
-FORMAT = 1
+FORMAT = 2
 """Raised with every change of these structs; a record of a higher format is not read."""
 
 ENCODER_STEP_S = 0.024
@@ -48,6 +52,7 @@ class HypothesisRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     log_p, ilm: float32, nats a token. words: text, start and end in seconds, confidence.
     centres_s: where each token was heard, seconds from the beginning of the utterance; empty without attention.
+    right, whole, decoded: what a fused net said of it (assistant.types.Agreement), None where none looked.
     """
 
     intent: str
@@ -63,6 +68,9 @@ class HypothesisRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     words: tuple[tuple[str, float, float, float], ...]
     terminal: bool
     response: str
+    right: float | None = None
+    whole: float | None = None
+    decoded: float | None = None
 
 
 class UtteranceRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -84,12 +92,14 @@ class Thresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What `decide` judged by: the calibration in full (none of its numbers depends on this program's defaults).
 
     accept: as in calibration.json. ask_margin: nats. confusable: pairs of phrases. free: slots that take free words.
+    fusion: how the fused net's answers counted, None where none looked.
     """
 
     accept: dict[str, float]
     ask_margin: float
     confusable: tuple[tuple[str, str], ...]
     free: tuple[str, ...]
+    fusion: Fusion | None = None
 
 
 class AlternativeRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -126,6 +136,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     utterance: None for typed text. text, hypotheses, truncated, decoded_start_s, engine, variant: the transcript.
     hearing_ms: the recogniser's steps. timings_ms: recognize, understand, decide, total.
     felt_ms: from the last sound of speech to the decision, None for typed text and files.
+    fused: bundle and variant of the fused net, "" where none looked.
     decided: what `decide` said. result: what the dialogue made of it, None where that is the same.
     """
 
@@ -154,6 +165,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     expects_answer: bool
     provisional: bool
     revises: bool
+    fused: str = ""
 
     @property
     def final(self) -> Verdict:
@@ -190,25 +202,27 @@ def record_of(decision: Decision, id_: str) -> Record:
         hearing_ms=_numbers(transcript.timings_ms),
         timings_ms=_numbers(understanding.timings_ms),
         felt_ms=None if decision.felt_ms is None else float(decision.felt_ms),
-        thresholds=thresholds_of(context),
+        thresholds=thresholds_of(context, transcript.fusion),
         decided=first,
         result=None if first == last else last,
         reply=decision.reply.text,
         expects_answer=decision.reply.expects_answer,
         provisional=decision.provisional,
         revises=decision.revises,
+        fused=transcript.fused,
     )
 
 
-def thresholds_of(context: Context) -> Thresholds:
-    """All that `decide` takes from `context`."""
+def thresholds_of(context: Context, fusion: Fusion | None = None) -> Thresholds:
+    """All that `decide` takes from `context`, and from the fused net's bundle."""
     settings = context.settings
-    rule = calibration(settings.accept, settings.ask_margin)
+    rule = rule_of(context, fusion)
     return Thresholds(
         accept=_numbers(as_accept(rule)),
         ask_margin=float(rule.ask_margin),
         confusable=tuple((a, b) for a, b in settings.confusable),
         free=tuple(sorted(free_slots(context))),
+        fusion=_plain(fusion),
     )
 
 
@@ -241,6 +255,8 @@ def transcript_of(record: Record) -> Transcript:
         decoded_start_s=record.decoded_start_s,
         timings_ms=record.hearing_ms,
         truncated=record.truncated,
+        fused=record.fused,
+        fusion=record.thresholds.fusion,
     )
 
 
@@ -306,6 +322,9 @@ def _hypothesis(h: Hypothesis, decoded_start_s: float) -> HypothesisRecord:
         words=tuple((w.text, float(w.start_s), float(w.end_s), float(w.confidence)) for w in h.words),
         terminal=h.terminal,
         response=h.response,
+        right=None if h.agreement is None else h.agreement.right,
+        whole=None if h.agreement is None else h.agreement.whole,
+        decoded=None if h.agreement is None else float(h.agreement.decoded),
     )
 
 
@@ -323,7 +342,21 @@ def _hypothesis_again(h: HypothesisRecord) -> Hypothesis:
         words=tuple(Word(*word) for word in h.words),
         terminal=h.terminal,
         response=h.response,
+        agreement=_agreement(h),
     )
+
+
+def _agreement(h: HypothesisRecord) -> Agreement | None:
+    if h.right is None or h.whole is None or h.decoded is None:
+        return None
+    return Agreement(h.right, h.whole, h.decoded)
+
+
+def _plain(fusion: Fusion | None) -> Fusion | None:
+    """The same with plain dictionaries, as it is read again."""
+    if fusion is None:
+        return None
+    return replace(fusion, confidence=_numbers(fusion.confidence), whole=_numbers(fusion.whole))
 
 
 def _centres_s(attention: NDArray[np.float32], decoded_start_s: float) -> tuple[float, ...]:

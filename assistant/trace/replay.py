@@ -15,6 +15,7 @@ from assistant.grammar.tree import Context, ListRef, Settings, Template, Wildcar
 from assistant.trace.record import Record, Thresholds, Verdict, transcript_of, verdict_of
 from assistant.types import EMPTY
 from assistant.understand.decide import decide
+from assistant.understand.fused.fuse import rank_again
 
 RELATIVE_TOLERANCE = 1e-9
 """Of numbers: exp and sums may differ in their last digit between processors."""
@@ -34,7 +35,7 @@ class Difference:
 
 def replay(record: Record) -> tuple[Difference, ...]:
     """Decide again; what differs from `record.decided`, field by field; () when both agree."""
-    again = verdict_of(decide(transcript_of(record), context_of(record.thresholds)))
+    again = verdict_of(decide(rank_again(transcript_of(record)), context_of(record.thresholds)))
     return differences(record.decided, again)
 
 

@@ -3,6 +3,7 @@
 no meaning, or hardly said to us      ─► refuse
 two meanings nearly equal             ─► ask which, naming what differs
 perhaps not said to us                ─► ask whether
+perhaps not all that was said         ─► ask whether (where a fused net compared it with the sound)
 otherwise                             ─► accept
 """
 
@@ -16,8 +17,9 @@ from typing import Any
 
 from assistant.grammar.tree import Context
 from assistant.grammar.wildcards import free_slots
-from assistant.types import Alternative, Hypothesis, Outcome, Transcript, Understanding
+from assistant.types import Alternative, Fusion, Hypothesis, Outcome, Transcript, Understanding
 from assistant.understand.calibration import Calibration, calibration, features, margin
+from assistant.understand.fused import fuse
 
 CONFUSABLE_MARGIN_FACTOR = 2.0
 """Pairs of wordings that sound alike and mean different things need this many times the usual margin."""
@@ -41,13 +43,26 @@ class Verdict:
 
 def decide(transcript: Transcript, context: Context) -> Understanding:
     """The decision about `transcript`. `question` and the times are filled in by whoever knows them."""
-    rule = calibration(context.settings.accept, context.settings.ask_margin)
+    fusion = transcript.fusion
+    rule = rule_of(context, fusion)
     if not transcript.hypotheses:
         said = f"heard “{transcript.text}”, which is" if transcript.text else "nothing said was"
         return _understanding(transcript, None, Verdict(Outcome.REFUSE, f"{said} not in the context"), 0.0, 0.0)
     best = transcript.hypotheses[0]
     heard, right = probabilities(transcript, context, rule)
-    return _understanding(transcript, best, _judge(transcript, context, rule, heard), heard, right)
+    verdict = _judge(transcript, context, rule, heard)
+    if fusion is not None and best.agreement is not None:
+        of = fuse.values(best, rivals(transcript, context))
+        right = fuse.confidence(of, fusion)
+        verdict = _compared(transcript, verdict, fuse.whole(of, fusion), fusion)
+    return _understanding(transcript, best, verdict, heard, right)
+
+
+def rule_of(context: Context, fusion: Fusion | None) -> Calibration:
+    """The calibration that a decision under `context` is made by."""
+    own = context.settings.ask_margin
+    fused = fusion.ask_margin if fusion is not None else None
+    return calibration(context.settings.accept, own if fused is None else fused)
 
 
 def probabilities(transcript: Transcript, context: Context, rule: Calibration) -> tuple[float, float]:
@@ -79,6 +94,32 @@ def _judge(transcript: Transcript, context: Context, rule: Calibration, heard: f
     if heard < doubt:
         return Verdict(Outcome.ASK, f"“{best.text}” fits, but it may not have been said to me ({_score(best)})")
     return Verdict(Outcome.ACCEPT, f"“{best.text}” fits ({_score(best)}) and nothing else comes near")
+
+
+def _compared(transcript: Transcript, verdict: Verdict, whole: float, fusion: Fusion) -> Verdict:
+    """The verdict once the net compared the best meaning with the sound: it may ask, and says what it changed."""
+    best, reason = transcript.hypotheses[0], verdict.reason
+    if verdict.outcome is Outcome.ACCEPT and whole < fusion.doubt:
+        verdict = Verdict(Outcome.ASK, "")
+        reason = f"“{best.text}” fits, but more or less than that was heard ({whole:.2f} that it is all)"
+    first = fuse.preferred(transcript)
+    if first is not None:
+        reason += f"; {_preference(first, best)}"
+    return Verdict(verdict.outcome, reason, verdict.differs)
+
+
+def _preference(first: Hypothesis, best: Hypothesis) -> str:
+    """That the sound agreed with another meaning than the recogniser, naming the one slot in which they differ."""
+    one, two = f"“{first.text}”", f"“{best.text}”"
+    names = differing(first, best)
+    if len(names) == 1 and names[0] != INTENT:
+        one, two = (_value(h.slots.get(names[0]), names[0]) for h in (first, best))
+    agreed, against = fuse.agrees(best), fuse.agrees(first)
+    return f"the recogniser preferred {one}, the sound agreed with {two}: {agreed:.2f} against {against:.2f}"
+
+
+def _value(value: object, name: str) -> str:
+    return f"no {name}" if value is None else str(value)
 
 
 def _score(best: Hypothesis) -> str:

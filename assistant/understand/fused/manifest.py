@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from assistant.errors import ModelError
+from assistant.types import Fusion
 from assistant.understand.fused.projection import FEATURES_FORMAT, FeatureSpec
 
 MANIFEST_FILE = "manifest.json"
@@ -34,27 +35,6 @@ INPUTS = ("tokens", "frames", "globals")
 RIGHT, WHOLE = "right", "whole"
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-
-
-class Fusion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the net's answers join the recogniser's scores (fuse.py). The defaults change nothing.
-
-    weight: nats that a logit of `right` adds to a hypothesis' score when re-ranking.
-    right_cap: logits of `right` beyond ±this count as this when re-ranking.
-    confidence: bias and weights, by name, of the probability that the best meaning is strictly right.
-    heard: bias and weights of the probability that the sentence was said to the assistant, whole and alone.
-    refuse, doubt: bounds of `heard`: below `refuse` it is refused, below `doubt` asked about.
-    sound_refuse: bound of the recogniser's own probability of being meant, below which nothing the net says helps.
-    ask_margin: nats between the two best, after re-ranking, below which it asks which was meant; None: the context's.
-    """
-
-    weight: float = 0.0
-    right_cap: float = 4.0
-    confidence: dict[str, float] = {}
-    heard: dict[str, float] = {}
-    refuse: float = 0.0
-    doubt: float = 0.0
-    ask_margin: float | None = None
 
 
 class Variant(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,0 +1,162 @@
+"""An open bundle: features, net, and the numbers that join its answers; and finding the one that fits a context."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import AssistantError, ModelError
+from assistant.types import Fusion, Transcript, Utterance
+from assistant.understand.fused.features import can_see, extract, sound_of
+from assistant.understand.fused.fuse import fuse
+from assistant.understand.fused.manifest import (
+    FEATURES_FILE,
+    GENERIC,
+    MANIFEST_FILE,
+    Manifest,
+    Variant,
+    read_manifest,
+)
+from assistant.understand.fused.net import Net, find_runtime, read_file
+from assistant.understand.fused.projection import Projection, read_projection
+
+log = logging.getLogger(__name__)
+
+ON, OFF = "on", "off"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A bundle with one variant open. Threads take turns."""
+
+    manifest: Manifest
+    variant: Variant
+    projection: Projection
+    net: Net
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def name(self) -> str:
+        """As decisions name it: "generic/full"."""
+        return f"{self.manifest.name}/{self.variant.cost}"
+
+    @property
+    def fusion(self) -> Fusion:
+        """How its answers count."""
+        return self.variant.fusion
+
+    def look(self, utterance: Utterance, transcript: Transcript) -> Transcript:
+        """`transcript` re-ranked; the same where the engine gave nothing to look at. Raises ModelError."""
+        if not can_see(transcript):
+            return transcript
+        began = time.perf_counter()
+        features = extract(sound_of(utterance, transcript), transcript.hypotheses, self.projection)
+        with self._turn:
+            answers = self.net.answers(features)
+        fused = fuse(transcript, answers.right.tolist(), answers.whole.tolist(), self.fusion, self.name)
+        elapsed_ms = 1000 * (time.perf_counter() - began)
+        return replace(fused, timings_ms={**transcript.timings_ms, "fused": elapsed_ms})
+
+
+def open_bundle(folder: Path, cost: str = "", interpreter: Callable[..., Any] | None = None) -> Bundle:
+    """The bundle in `folder` with the variant of this cost class, its dearest by default.
+
+    Raises ModelError for whatever is wrong with it, PluginError when no runtime is installed.
+    """
+    manifest = read_manifest(folder)
+    variant = manifest.variant(cost) if cost else manifest.variants[0]
+    for name, digest in ((FEATURES_FILE, manifest.features_sha256), (variant.file, variant.sha256)):
+        check_file(folder / name, digest)
+    projection = read_projection(folder / FEATURES_FILE, manifest.features)
+    net = Net(folder / variant.file, manifest.features, interpreter or find_runtime())
+    return Bundle(manifest, variant, projection, net)
+
+
+def check_file(path: Path, sha256: str) -> None:
+    """Raise ModelError unless the file hashes to `sha256`."""
+    if hashlib.sha256(read_file(path)).hexdigest() != sha256:
+        raise ModelError(
+            "is not the file that the bundle was made with (its SHA-256 is another one)",
+            where=str(path),
+            remedy="build or copy the bundle again",
+        )
+
+
+def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:
+    """The folders of bundles in `roots`, by name; of two with one name the first root's."""
+    seen: set[str] = set()
+    for root in roots:
+        for manifest in sorted(root.glob(f"*/{MANIFEST_FILE}")):
+            if manifest.parent.name not in seen:
+                seen.add(manifest.parent.name)
+                yield manifest.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a bundle is wanted for: a context's hash and language, and who hears it: "moonshine/tiny-en/beam12"."""
+
+    context_hash: str
+    language: str
+    recognizer: str
+
+
+def choose(folders: Iterable[Path], wanted: Wanted, choice: str = ON) -> Bundle | None:
+    """The bundle that fits `wanted`, its own before a generic one, opened; None where none fits.
+
+    choice: "on", a variant ("full", "lite", "tiny"), a bundle's name, or NAME/VARIANT; another bundle is taken where
+    the named one does not fit. What is wrong with a bundle is one warning, and the next one is tried.
+    """
+    if choice == OFF:
+        return None
+    every = list(folders)
+    name, cost = _asked_for(choice, {folder.name for folder in every})
+    for _, _, folder in sorted(_ranked(every, wanted, name)):
+        try:
+            return open_bundle(folder, cost)
+        except AssistantError as error:
+            _warn(error)
+    if choice != ON:
+        known = ", ".join(folder.name for folder in every) or "none is installed"
+        log.warning("fused: no bundle fits '%s' (there are: %s); understanding goes on without it", choice, known)
+    return None
+
+
+def _asked_for(choice: str, names: set[str]) -> tuple[str, str]:
+    """Bundle and variant, "" where it is left open."""
+    name, _, cost = choice.partition("/")
+    if choice == ON:
+        return "", ""
+    return (name, cost) if cost or name in names else ("", choice)
+
+
+def _ranked(folders: Iterable[Path], wanted: Wanted, name: str) -> Iterator[tuple[bool, bool, Path]]:
+    """Those that fit, to be sorted: the named one, one made for the context, a generic one."""
+    for folder in folders:
+        try:
+            manifest = read_manifest(folder)
+        except AssistantError as error:
+            _warn(error)
+            continue
+        if _fits(manifest, wanted):
+            yield folder.name != name, manifest.context_hash == GENERIC, folder
+        elif folder.name == name:
+            log.warning("fused: %s was made for another context or recogniser; trying another bundle", name)
+
+
+def _fits(manifest: Manifest, wanted: Wanted) -> bool:
+    return (
+        wanted.recognizer.startswith(manifest.recognizer)
+        and manifest.language == wanted.language.partition("-")[0]
+        and manifest.context_hash in (GENERIC, wanted.context_hash)
+    )
+
+
+def _warn(error: AssistantError) -> None:
+    log.warning("%s; understanding goes on without it", error)

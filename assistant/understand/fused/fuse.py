@@ -1,0 +1,102 @@
+"""Joins the net's answers with the recogniser's scores: pure, its numbers from the bundle, so that a record replays.
+
+    rerank' = rerank + weight · right          then the best meaning is another one, or the same with a wider margin
+    P(strictly right), P(whole)                logistic in VALUES
+
+A meaning that the net did not look at counts as if it agreed as little as the least of those it did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from assistant.types import Agreement, Fusion, Hypothesis, Transcript
+from assistant.understand.calibration import features
+
+VALUES = ("per_token", "length", "weakest", "margin", "right", "whole", "right_lead")
+"""What the probabilities are made of: the four of calibration.py, the best meaning's two logits, and how far its
+`right` is above its rivals'."""
+LOGIT_CAP = 8.0
+BIAS = "bias"
+WHOLE_ALONE = {BIAS: 0.0, "whole": 1.0}
+RIGHT_ALONE = {BIAS: 0.0, "right": 1.0}
+"""Where a bundle gives no weights: the net's own probabilities."""
+
+
+def fuse(
+    transcript: Transcript, right: Sequence[float], whole: Sequence[float], fusion: Fusion, name: str
+) -> Transcript:
+    """`transcript` with the net's logits of its first hypotheses joined in, best first again. name: of the net."""
+    if not len(right):
+        return transcript
+    rest = len(transcript.hypotheses) - len(right)
+    rights, wholes = [*right, *[min(right)] * rest], [*whole, *[min(whole)] * rest]
+    judged = tuple(
+        replace(h, agreement=Agreement(float(r), float(w), h.rerank))
+        for h, r, w in zip(transcript.hypotheses, rights, wholes, strict=True)
+    )
+    return rank_again(replace(transcript, hypotheses=judged, fused=name, fusion=fusion))
+
+
+def rank_again(transcript: Transcript) -> Transcript:
+    """The order of meanings by the recogniser's scores and the net's logits, as they stand in the hypotheses."""
+    fusion = transcript.fusion
+    if fusion is None:
+        return transcript
+
+    def score(h: Hypothesis) -> float:
+        a = h.agreement
+        if a is None:
+            return h.rerank
+        return a.decoded + fusion.weight * min(max(a.right, -fusion.right_cap), fusion.right_cap)
+
+    scored = (replace(h, rerank=score(h)) for h in transcript.hypotheses)
+    ranked = tuple(sorted(scored, key=lambda h: -h.rerank))
+    return replace(transcript, hypotheses=ranked, text=ranked[0].text)
+
+
+def values(best: Hypothesis, rivals: Sequence[Hypothesis]) -> dict[str, float]:
+    """VALUES of the best hypothesis among its rivals; it must have an agreement."""
+    assert best.agreement is not None
+    a = best.agreement
+    others = [o.agreement.right for o in rivals if o.agreement is not None]
+    lead = capped(a.right) - max(map(capped, others)) if others else LOGIT_CAP
+    named = zip(VALUES[:4], features(best, rivals), strict=True)
+    return dict(named) | {"right": capped(a.right), "whole": capped(a.whole), "right_lead": lead}
+
+
+def probability(weights: Mapping[str, float], of: Mapping[str, float]) -> float:
+    """1 / (1 + exp(-(bias + sum weight · value)))."""
+    z = weights.get(BIAS, 0.0) + sum(weight * of[name] for name, weight in weights.items() if name != BIAS)
+    return 1.0 / (1.0 + math.exp(-max(min(z, 60.0), -60.0)))
+
+
+def confidence(of: Mapping[str, float], fusion: Fusion) -> float:
+    """Probability that the best meaning is strictly right."""
+    return probability(fusion.confidence or RIGHT_ALONE, of)
+
+
+def whole(of: Mapping[str, float], fusion: Fusion) -> float:
+    """Probability that the best meaning is all that was said."""
+    return probability(fusion.whole or WHOLE_ALONE, of)
+
+
+def preferred(transcript: Transcript) -> Hypothesis | None:
+    """What the recogniser alone would have preferred, where that is not the best now."""
+    judged = [(h.agreement.decoded, h) for h in transcript.hypotheses if h.agreement is not None]
+    if not judged:
+        return None
+    first = max(judged, key=lambda pair: pair[0])[1]
+    return None if first is transcript.hypotheses[0] else first
+
+
+def agrees(h: Hypothesis) -> float:
+    """How much the sound agrees, as a probability."""
+    return probability(RIGHT_ALONE, {"right": h.agreement.right if h.agreement else 0.0})
+
+
+def capped(logit: float) -> float:
+    """A logit beyond which nothing more is meant."""
+    return min(max(logit, -LOGIT_CAP), LOGIT_CAP)
