@@ -240,10 +240,9 @@ def _reliability(rows: Sequence[Judged]) -> dict[str, Any]:
 
 
 def with_calibration(context: Context, fitted: Calibration) -> Context:
-    """`context` with `fitted` in place of the shipped numbers."""
-    settings = dataclasses.replace(
-        context.settings, accept=MappingProxyType(as_accept(fitted)), ask_margin=fitted.ask_margin
-    )
+    """`context` with `fitted` in place of the shipped numbers; its ask margin stays."""
+    accept = {**context.settings.accept, **as_accept(fitted)}
+    settings = dataclasses.replace(context.settings, accept=MappingProxyType(accept))
     return dataclasses.replace(context, settings=settings)
 
 

@@ -79,7 +79,7 @@ def refuse(args: argparse.Namespace) -> int:
     results = bench.measure(cases, loaded)
     if args.fit:
         fitted = fitting.fit(cases, loaded)
-        fresh = {name: bench.with_calibration(context, fitted.calibration) for name, context in loaded.items()}
+        fresh = {name: bench.with_calibration(context, fitted.contexts[name]) for name, context in loaded.items()}
         results = bench.measure(cases, fresh) | {"fit": plain(fitted), "paste": fitting.paste(fitted)}
     doc = document.document("refuse", _command(args), results, _limited(args))
     return _finish(args, doc, tables.refusal, plots.reliability)

@@ -65,8 +65,10 @@ def refusal(doc: Mapping[str, Any]) -> None:
     if "paste" in results:
         fit = results["fit"]
         print(styled(f"\nfitted on half A: {fit['examples']}", "bold"))
-        print(f"nats a token: refused below {fit['asked_edge']:.3f}, asked about below {fit['accepted_edge']:.3f};")
-        print(f"orders, clean and at 6 dB, hardly fall below {fit['meant_edge']:.3f}\n")
+        for name, e in fit["edges"].items():
+            bounds = f"refused below {e['asked']:.3f}, asked about below {e['accepted']:.3f}"
+            print(f"nats a token in {name}: {bounds}; what is meant, clean and at 6 dB, is above {e['meant']:.3f}")
+        print()
         print(results["paste"])
 
 

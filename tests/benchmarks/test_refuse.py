@@ -51,12 +51,14 @@ def parted() -> Cases:
 def test_the_thresholds_lie_where_foreign_speech_ends() -> None:
     cases = parted()
     fitted = fit(cases, {"barista": CONTEXT})
-    at_edge = fitted.calibration.heard.probability((fitted.accepted_edge, 0.0, 0.0, 0.0))
+    edges = fitted.edges["barista"]
+    at_edge = fitted.calibration.heard.probability((edges.accepted, 0.0, 0.0, 0.0))
     assert fitted.calibration.doubt == pytest.approx(at_edge)
     assert fitted.calibration.refuse <= fitted.calibration.doubt
-    assert -0.5 < fitted.asked_edge <= fitted.accepted_edge <= -0.4
-    assert 1.1 < fitted.meant_edge < 1.4
+    assert -0.5 < edges.asked <= edges.accepted <= -0.4
+    assert 1.1 < edges.meant < 1.4
     assert f"doubt={fitted.calibration.doubt:.3f}" in paste(fitted)
+    assert "contexts/barista/calibration.json" in paste(fitted)
 
 
 def test_where_both_overlap_the_orders_are_kept() -> None:
@@ -64,9 +66,9 @@ def test_where_both_overlap_the_orders_are_kept() -> None:
     orders = [case(n, 1 + i / 400, meant=True, group=g) for i, n in enumerate(names) for g in ("clean", "kitchen 6 dB")]
     foreign = [case(f"x{n}", 2 * i / 400, meant=False, group="so762") for i, n in enumerate(names)]
     fitted = fit(Cases(orders, [], foreign, [], []), {"barista": CONTEXT})
-    assert fitted.meant_edge < fitted.asked_edge
+    assert fitted.edges["barista"].meant < fitted.edges["barista"].asked
     assert fitted.calibration.doubt == fitted.calibration.refuse
-    assert 1.0 <= fitted.meant_edge < 1.1
+    assert 1.0 <= fitted.edges["barista"].meant < 1.1
 
 
 def test_figures_are_of_the_half_that_was_not_fitted() -> None:
