@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from assistant.grammar.tree import Context
-from assistant.types import AudioFrame, Transcript, Utterance
+from assistant.types import AudioFrame, Effort, Transcript, Utterance
 
 
 class Prepared(Protocol):
@@ -54,4 +55,21 @@ class Recognizer(Protocol):
 
     def open(self, prepared: Prepared) -> Session:
         """Begin an utterance."""
+        ...
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """A recogniser that can be told, for each utterance, how hard to try; the scheduler adjusts those that can."""
+
+    def open_with(self, prepared: Prepared, effort: Effort, late: Callable[[], bool]) -> Session:
+        """Begin an utterance that is decoded with `effort`, which must be `ready`.
+
+        late: asked between steps; once it is true, decoding answers as soon as it can with the best that it has, and
+        the transcript is `truncated`.
+        """
+        ...
+
+    def ready(self, effort: Effort) -> str:
+        """Why `effort` cannot be used at once, "" where it can. What it needs is loaded meanwhile, in a thread."""
         ...

@@ -1,8 +1,9 @@
 """Beam search under a grammar with the internal language model subtracted.
 
 `S(y) = sum over tokens and the end of [log p(y_t | y_<t, sound) - lambda * ILM(y_t | state)] + log weight(y)`.
-Finished sentences take no place in the beam. All rows of a beam are one batch on one encoded sound. The search can be
-stopped between steps: what has finished by then is the answer.
+Finished sentences take no place in the beam. All rows of a beam are one batch on one encoded sound. Between steps the
+search can be stopped, or told that it is late: what has finished by then is the answer, and where nothing has, the best
+row is followed alone until it has.
 """
 
 from __future__ import annotations
@@ -110,8 +111,14 @@ class Beam:
         self._ends: list[_End] = []
         self._work = 0
 
-    def search(self, sound: Encoded, stop: Callable[[], bool] = lambda: False, keep: int = 12) -> SearchResult:
-        """Decode `sound`; `stop` is asked before each step. `keep` best sentences are returned."""
+    def search(
+        self,
+        sound: Encoded,
+        stop: Callable[[], bool] = lambda: False,
+        keep: int = 12,
+        late: Callable[[], bool] = lambda: False,
+    ) -> SearchResult:
+        """Decode `sound`; `stop` and `late` are asked before each step. `keep` best sentences are returned."""
         states = np.array([self._space.start], np.int32)
         scores: Floats = np.zeros(1, np.float32)
         weights: Floats = np.zeros(1, np.float32)
@@ -119,11 +126,18 @@ class Beam:
         parents: Integers = np.zeros(1, np.int64)
         histories: list[tuple[int, ...]] = [()]
         past = self._model.begin()
-        stopped = False
+        stopped = hurried = False
         for at in range(min(MAX_STEPS, STEPS_AT_LEAST + int(STEPS_PER_FRAME * len(sound.states)))):
-            if stop():
+            if stop() or (hurried and self._has_ended(scores)):
                 stopped = True
                 break
+            if not hurried and late():
+                hurried = stopped = True
+                if self._has_ended(scores):
+                    break
+                self._options = replace(self._options, width=1)
+                states, scores, weights, histories = states[:1], scores[:1], weights[:1], histories[:1]
+                tokens, parents = tokens[:1], parents[:1]
             step = self._model.step(sound, tokens, parents, at, past)
             past = step.past
             self._attention.append(step.attention)
@@ -138,6 +152,10 @@ class Beam:
             states, scores, weights, tokens, parents = chosen
             histories = [(*histories[parent], token) for parent, token in zip(parents, tokens, strict=True)]
         return SearchResult(self._finished(keep), stopped, len(self._attention), self._work)
+
+    def _has_ended(self, scores: Floats) -> bool:
+        """Whether a finished sentence is as good as the best row: going on would only add to that row's costs."""
+        return max((end.score for end in self._ends), default=-np.inf) >= float(scores[0])
 
     def _advance(self, ways: Ways, log_p: Floats, logits: Floats, scores: Floats, weights: Floats) -> _Rows:
         """Note the sentences that end here and choose the rows of the next beam."""

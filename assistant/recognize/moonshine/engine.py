@@ -21,7 +21,7 @@ from assistant.recognize.moonshine.grammar import MoonshineGrammar, Progress, ca
 from assistant.recognize.moonshine.model import Encoded, Model, discard_model, prepare_model
 from assistant.recognize.moonshine.rerank import RerankOptions, rerank
 from assistant.recognize.moonshine.table import encode_silence
-from assistant.types import SAMPLE_RATE_HZ, AudioFrame, Hypothesis, Transcript, Utterance, frozen_array
+from assistant.types import SAMPLE_RATE_HZ, AudioFrame, Effort, Hypothesis, Transcript, Utterance, frozen_array
 
 log = logging.getLogger(__name__)
 
@@ -82,15 +82,29 @@ class Moonshine:
             raise AssistantError("a context prepared for another engine", where=self.name)
         return MoonshineSession(self, prepared)
 
+    def open_with(self, prepared: Prepared, effort: Effort, late: Callable[[], bool]) -> MoonshineSession:
+        """Begin an utterance with another search than the configured one; the weights are the same."""
+        if not isinstance(prepared, MoonshineGrammar):
+            raise AssistantError("a context prepared for another engine", where=self.name)
+        return MoonshineSession(self, prepared, effort, late)
+
+    def ready(self, effort: Effort) -> str:
+        """Any search is; another encoder than the configured one would have to be loaded."""
+        held = self.options.precision
+        return "" if effort.encoder == held else f"its encoder ({effort.encoder}) is not loaded, but {held}"
+
     def silence(self) -> Encoded:
         """Encoded silence, computed once."""
         if self._silence is None:
             self._silence = encode_silence(self.model)
         return self._silence
 
-    def beam_options(self, context: Context) -> BeamOptions:
-        """Search options for `context`: its own settings first."""
+    def beam_options(self, context: Context, effort: Effort | None = None) -> BeamOptions:
+        """Search options for `context`: its own settings first; before these, `effort`."""
         o, settings = self.options.beam, context.settings
+        if effort is not None:
+            lambda_ = o.lambda_ if settings.lambda_ is None else settings.lambda_
+            return BeamOptions(effort.width, effort.prune, lambda_, o.late)
         return BeamOptions(
             o.width,
             o.prune if settings.prune is None else settings.prune,
@@ -121,8 +135,15 @@ def open_model(options: MoonshineOptions) -> Model:
 class MoonshineSession:
     """One utterance. The encoder sees it whole, so `feed` keeps nothing."""
 
-    def __init__(self, engine: Moonshine, grammar: MoonshineGrammar) -> None:
+    def __init__(
+        self,
+        engine: Moonshine,
+        grammar: MoonshineGrammar,
+        effort: Effort | None = None,
+        late: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._engine, self._grammar = engine, grammar
+        self._effort, self._late = effort, late
         self._cancelled = threading.Event()
 
     def feed(self, frame: AudioFrame) -> str:
@@ -143,13 +164,14 @@ class MoonshineSession:
         engine = self._engine
         pcm, start_s = voiced_stretch(utterance)
         if not len(pcm):
-            return Transcript((), "", engine.name, engine.variant)
+            return Transcript((), "", engine.name, self._variant)
         began = time.perf_counter()
         sound = engine.model.encode(pcm)
         encoded = time.perf_counter()
         context = self._grammar.context
         space = self._grammar.space(engine.silence)
-        result = Beam(engine.model, space, engine.beam_options(context)).search(sound, stop, MOST_SENTENCES)
+        options = engine.beam_options(context, self._effort)
+        result = Beam(engine.model, space, options).search(sound, stop, MOST_SENTENCES, self._late)
         searched = time.perf_counter()
         hypotheses = self._hypotheses(result)
         parsed = time.perf_counter()
@@ -157,7 +179,7 @@ class MoonshineSession:
             hypotheses=hypotheses,
             text=hypotheses[0].text if hypotheses else "",
             engine=engine.name,
-            variant=engine.variant,
+            variant=self._variant,
             states=frozen_array(sound.states),
             decoded_start_s=start_s,
             timings_ms={
@@ -167,6 +189,12 @@ class MoonshineSession:
             },
             truncated=result.stopped,
         )
+
+    @property
+    def _variant(self) -> str:
+        """As the engine's, with the width that was used."""
+        width = self._effort.width if self._effort else self._engine.options.beam.width
+        return f"tiny-en/{self._engine.options.precision}/beam{width}"
 
     def _hypotheses(self, result: SearchResult) -> tuple[Hypothesis, ...]:
         """Group finished sentences by meaning, best meaning first after re-ranking."""
@@ -188,8 +216,9 @@ class MoonshineSession:
 
     def _read(self, sentences: tuple[Sentence, ...]) -> Iterator[tuple[Sentence, list[Meaning]]]:
         """The best sentences with their meanings; further ones only as long as none has any."""
-        for start in range(0, len(sentences), KEPT_SENTENCES):
-            some = sentences[start : start + KEPT_SENTENCES]
+        kept = self._effort.sentences if self._effort else KEPT_SENTENCES
+        for start in range(0, len(sentences), kept):
+            some = sentences[start : start + kept]
             meanings = self._grammar.meanings([tuple(sentence.tokens[:-1].tolist()) for sentence in some])
             yield from zip(some, meanings, strict=True)
             if any(meanings):

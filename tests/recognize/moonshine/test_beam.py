@@ -128,3 +128,25 @@ def test_only_what_nothing_can_follow_is_terminal_with_or_without_a_full_stop(
 
     assert best("Can I have a large latte?") == ("Can I have a large latte", False)
     assert best("Can I have a large latte with soy milk and sugar?")[1]
+
+
+def hurried(model: Model, compiled: Compiled, sound: Encoded, after: int, width: int = 12) -> SearchResult:
+    """A search that is late before step `after`."""
+    counted = itertools.count()
+    return Beam(model, compiled.space, BeamOptions(width)).search(sound, late=lambda: next(counted) >= after)
+
+
+@pytest.mark.parametrize("after", range(0, 14, 2))
+def test_a_late_search_still_answers_with_a_whole_sentence(
+    after: int, model: Model, compiled: Compiled, order: Encoded
+) -> None:
+    result = hurried(model, compiled, order, after)
+    text = model.tokenizer.decode(result.sentences[0].tokens.tolist())
+    assert text.lower().rstrip("?.!") == "can i have a large latte with soy milk"
+    assert result.stopped
+    whole = search(model, compiled, order, width=12)
+    assert result.rows < whole.rows
+
+
+def test_a_search_that_is_never_late_is_not_marked(model: Model, compiled: Compiled, order: Encoded) -> None:
+    assert not hurried(model, compiled, order, 99).stopped

@@ -13,13 +13,14 @@ import pytest
 from assistant.errors import AssistantError, ModelError, StorageError
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
+from assistant.recognize.engine import Adjustable
 from assistant.recognize.moonshine import create, model
 from assistant.recognize.moonshine.engine import Moonshine, MoonshineSession, voiced_stretch
 from assistant.recognize.moonshine.grammar import MoonshineGrammar
 from assistant.recognize.moonshine.model import FRAME_S, prepare_model
 from assistant.recognize.text import TextRecognizer
 from assistant.testing import check_recognizer
-from assistant.types import SAMPLE_RATE_HZ, Utterance, frozen_array
+from assistant.types import SAMPLE_RATE_HZ, Effort, Utterance, frozen_array
 from tests.recognize.moonshine.conftest import ORDER
 
 Speech = Callable[[str], Utterance]
@@ -143,11 +144,12 @@ def test_two_utterances_at_once_do_not_disturb_each_other(
     moonshine: Moonshine, barista: MoonshineGrammar, utterance: Speech
 ) -> None:
     texts = [ORDER, "Give me an iced coffee with cream and brown sugar"]
-    alone = [moonshine.open(barista).finish(utterance(text)).hypotheses[0].slots for text in texts]
+    said = [utterance(text) for text in texts]
+    alone = [moonshine.open(barista).finish(one).hypotheses[0].slots for one in said]
     found: dict[int, object] = {}
 
     def hear(number: int) -> None:
-        found[number] = moonshine.open(barista).finish(utterance(texts[number])).hypotheses[0].slots
+        found[number] = moonshine.open(barista).finish(said[number]).hypotheses[0].slots
 
     threads = [threading.Thread(target=hear, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -196,3 +198,27 @@ def test_sound_shorter_than_half_a_second_is_padded(moonshine: Moonshine) -> Non
         moonshine.model.encode(np.zeros(samples, np.float32)).states for samples in (10, SAMPLE_RATE_HZ // 2)
     )
     assert short.tolist() == long.tolist()
+
+
+def test_its_effort_is_chosen_for_each_utterance_and_loads_nothing(
+    moonshine: Moonshine, barista: MoonshineGrammar, utterance: Speech
+) -> None:
+    assert isinstance(moonshine, Adjustable)
+    for width in (1, 16):
+        assert moonshine.ready(Effort(width, 8.0)) == ""
+        heard = moonshine.open_with(barista, Effort(width, 8.0), lambda: False).finish(utterance(ORDER))
+        assert heard.variant == f"tiny-en/int8/beam{width}"
+        assert heard.hypotheses[0].slots["coffeeDrink"] == "latte"
+        assert not heard.truncated
+
+
+def test_an_encoder_that_is_not_loaded_is_not_ready(moonshine: Moonshine) -> None:
+    assert "float" in moonshine.ready(Effort(4, 8.0, encoder="float"))
+
+
+def test_a_late_session_answers_with_the_best_it_has_and_says_so(
+    moonshine: Moonshine, barista: MoonshineGrammar, utterance: Speech
+) -> None:
+    transcript = moonshine.open_with(barista, Effort(12, 8.0), lambda: True).finish(utterance(ORDER))
+    assert transcript.truncated
+    assert transcript.text == "Can I have a large latte with soy milk?"
