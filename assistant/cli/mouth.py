@@ -52,6 +52,7 @@ class Mouth:
 
     hearing: asked while a provisional reply waits, and before each ring: is somebody speaking?
     open_sink: opens what is played on; the configured loudspeaker unless given.
+    tell: is given what is announced, and what is wrong with the voice; printed unless given.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Mouth:
         language: str = "en",
         hearing: Callable[[], bool] = lambda: False,
         open_sink: Callable[[], Sink] | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         from assistant.folders import folders, usable_cache
 
@@ -69,6 +71,7 @@ class Mouth:
         self._phrases = usable_cache(folders(config.paths).cache) / "phrases"
         self.language = language
         self._open_sink = open_sink or self._loudspeaker
+        self._tell = tell or _print
         self._speech: Speech | None = None
         self._making = threading.Lock()
         self._sink: Sink | None = None
@@ -119,8 +122,19 @@ class Mouth:
 
     def announce(self, text: str, *, ring: bool = True) -> None:
         """As `assistant.act.skill.Announce`; printed, too."""
-        print(f"assistant: {text}", file=sys.stderr, flush=True)
+        self._tell(text)
         self._items.put((self._hushes, Announced(text, ring)))
+
+    def renew(self, config: Config) -> None:
+        """Speak as `config` says from the next sentence on (from any thread)."""
+        self.hush()
+        with self._making:
+            self._config, before = config, (self._speech, self._sink)
+            self._speech = self._sink = None
+            self._warmed = False
+        for part in before:
+            if part is not None:
+                part.close()
 
     def hush(self) -> None:
         """Somebody said stop: end speech and ringing, and drop what waits."""
@@ -159,7 +173,7 @@ class Mouth:
             elif self._still_wanted(item, number):
                 self._speak(item.reply.text, number)
         except AssistantError as error:
-            print(f"assistant: {error}", file=sys.stderr)
+            self._tell(str(error))
 
     def _still_wanted(self, decision: Decision, number: int) -> bool:
         """Wait while a provisional sentence may go on; False if another decision took its place."""
@@ -257,3 +271,7 @@ class Mouth:
 
         output = self._config.audio.output
         return Loudspeaker(None if output == "default" else output)
+
+
+def _print(text: str) -> None:
+    print(f"assistant: {text}", file=sys.stderr, flush=True)

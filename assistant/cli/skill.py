@@ -11,6 +11,7 @@ from assistant.errors import UsageError
 
 if TYPE_CHECKING:
     from assistant.act.plugins import Status
+    from assistant.act.timers import Timers
 
 EXIT_FOUND = 1  # a plug-in does not work
 
@@ -102,40 +103,33 @@ def _plugins(args: argparse.Namespace) -> int:
 def _statuses(args: argparse.Namespace) -> list[Status]:
     """The state of every plug-in as this process finds it; skills are started in a folder of their own and stopped."""
     from assistant.act.health import with_failing
-    from assistant.act.plugins import statuses
+    from assistant.act.plugins import SKILLS, statuses, switched_off
     from assistant.act.skill import Services
     from assistant.act.skills import open_skills
     from assistant.cli.settings import load_settings
     from assistant.clock import SystemClock
     from assistant.folders import folders
 
-    state = folders(load_settings(args).config.paths).state
+    config = load_settings(args).config
+    state, off = folders(config.paths).state, switched_off(config.plugins.disabled)
     # Nothing is announced from here, so that timers do not ring while somebody looks.
-    skills = open_skills(Services(SystemClock(), state), tell=lambda _line: None)
-    found = [*statuses(SystemClock()), *with_failing(skills.statuses, state)]
+    skills = open_skills(Services(SystemClock(), state), disabled=off[SKILLS], tell=lambda _line: None)
+    found = [*statuses(SystemClock(), off), *with_failing(skills.statuses, state)]
     skills.close()
     return found
 
 
 def _timers(args: argparse.Namespace) -> int:
-    from assistant.act.skill import Services
-    from assistant.act.timers import Timers
-    from assistant.act.timing import remaining_s
     from assistant.act.when import in_words
-    from assistant.clock import SystemClock
+    from assistant.cli.control import running_daemon
+    from assistant.cli.settings import load_settings
 
-    skill = Timers()
-    skill.start(Services(SystemClock(), _state_of(args, "timers")))
-    now = skill.now()
-    rows = [
-        {
-            "title": timer.title,
-            "state": "ringing" if timer.ringing else "running" if timer.left_s is None else "paused",
-            "remaining_s": round(remaining_s(timer, now), 1),
-        }
-        for timer in skill.all()
-    ]
-    skill.stop()
+    daemon = running_daemon(load_settings(args).config)
+    if daemon is not None:
+        with daemon:
+            rows = daemon.ask("timers")
+    else:
+        rows = _kept_timers(args)
     if args.json:
         print_json({"timers": rows})
     elif rows:
@@ -144,6 +138,34 @@ def _timers(args: argparse.Namespace) -> int:
     else:
         print("No timer is set.")
     return 0
+
+
+def _kept_timers(args: argparse.Namespace) -> list[dict[str, object]]:
+    """What is set, read by this process."""
+    from assistant.act.skill import Services
+    from assistant.act.timers import Timers
+    from assistant.clock import SystemClock
+
+    skill = Timers()
+    skill.start(Services(SystemClock(), _state_of(args, "timers")))
+    rows = timer_rows(skill)
+    skill.stop()
+    return rows
+
+
+def timer_rows(skill: Timers) -> list[dict[str, object]]:
+    """Each timer as title, state and seconds left."""
+    from assistant.act.timing import remaining_s
+
+    now = skill.now()
+    return [
+        {
+            "title": timer.title,
+            "state": "ringing" if timer.ringing else "running" if timer.left_s is None else "paused",
+            "remaining_s": round(remaining_s(timer, now), 1),
+        }
+        for timer in skill.all()
+    ]
 
 
 def _lists(args: argparse.Namespace) -> int:

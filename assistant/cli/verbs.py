@@ -69,6 +69,18 @@ GROUPS = (
         ),
     ),
     Group(
+        "Run it all the time",
+        (
+            Verb("daemon", "daemon", "run all the time, with a control socket"),
+            Verb("status", "control", "what the daemon does, and how its parts are"),
+            Verb("mute", "control", "let the daemon stop listening"),
+            Verb("unmute", "control", "let the daemon listen again"),
+            Verb("reload", "control", "let the daemon read its configuration again"),
+            Verb("events", "control", "follow what the daemon hears, decides and says"),
+            Verb("metrics", "control", "print the daemon's counters in Prometheus' text format"),
+        ),
+    ),
+    Group(
         "Keep it",
         (
             Verb("models", "models", "list, fetch and check models"),

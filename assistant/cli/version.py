@@ -21,8 +21,13 @@ def register(subparsers: Any) -> None:
     parser.set_defaults(run=_version)
 
 
+def version() -> str:
+    """The release that is installed."""
+    return metadata.version(DISTRIBUTION)
+
+
 def _version(args: argparse.Namespace) -> None:
-    versions = {"assistant": metadata.version(DISTRIBUTION), "python": platform.python_version()}
+    versions = {"assistant": version(), "python": platform.python_version()}
     for part in PARTS:
         try:
             versions[part] = metadata.version(part)

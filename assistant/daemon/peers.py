@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from assistant.errors import UsageError
 
 SO_PEERGROUPS = 59  # linux/asm-generic/socket.h; Python has no name for it
-MOST_GROUPS = 1024
+MOST_GROUPS = 256  # all that Python reads at once
 _GID_BYTES = 4
 
 

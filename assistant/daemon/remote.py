@@ -67,7 +67,7 @@ class RemotePrepared:
 
 
 class RemoteRecognizer:
-    """A `Recognizer`, and a part of the daemon.
+    """A `Recognizer`, whose process `RecognizerPart` keeps alive.
 
     factory: "module:function" that makes the engine in the child from `arguments`.
     deadline_s: longest decoding of one utterance.
@@ -137,27 +137,18 @@ class RemoteRecognizer:
         if before is not None:
             before.kill()
 
-    # -- the part --------------------------------------------------------------------------------------------------
+    # -- its process -------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Start the process and give it what was prepared before."""
-        loop = asyncio.get_running_loop()
-        process = await loop.run_in_executor(None, lambda: _Process(self._set_up, START_WITHIN_S))
+    def begin(self) -> None:
+        """Start the process and give it what was prepared before; blocks. Raises what is wrong with the engine."""
+        process = _Process(self._set_up, START_WITHIN_S)
         with self._lock:
             self._process, self._engine = process, process.ready
             for prepared in tuple(self._contexts.values()):
                 process.prepare(prepared.context)
         self._there.set()
 
-    async def wait(self) -> None:
-        """Return when the process in use has ended."""
-        while (process := self._process) is not None:
-            await asyncio.shield(asyncio.wrap_future(process.ended))
-            if process is self._process:
-                self._there.clear()
-                return
-
-    async def stop(self) -> None:
+    def end(self) -> None:
         """End the process."""
         self._there.clear()
         with self._lock:
@@ -165,19 +156,19 @@ class RemoteRecognizer:
         if process is not None:
             process.kill()
 
-    def progress(self) -> int | None:
-        """Signs of life from the process; asks it for the next one."""
+    def ended(self) -> concurrent.futures.Future[None] | None:
+        """Done when the process has ended; None while there is none."""
+        process = self._process
+        return None if process is None else process.ended
+
+    def ping(self) -> int | None:
+        """Signs of life so far; asks for the next."""
         process = self._process
         return None if process is None else process.ping()
 
-    def status(self) -> str:
-        """Which engine, in which process."""
-        process = self._process
-        return f"{self.name} {self.variant}, process {process.pid}" if process else "not there"
-
     @property
     def pid(self) -> int | None:
-        """The process's number."""
+        """The process's number, None while there is none."""
         process = self._process
         return None if process is None else process.pid
 
@@ -208,6 +199,44 @@ class RemoteRecognizer:
             if process is not None and not process.ended.done():
                 return process
         raise RecognizerLost("the recogniser is not there", where=self.name, remedy="it is being started again")
+
+
+class RecognizerPart:
+    """The engine's process as a part of the daemon: started, watched by its signs of life, killed."""
+
+    name = "recognizer"
+
+    def __init__(self, recognizer: RemoteRecognizer) -> None:
+        self._recognizer = recognizer
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number."""
+        return self._recognizer.pid
+
+    async def start(self) -> None:
+        """Start the process and give it what was prepared before."""
+        await asyncio.get_running_loop().run_in_executor(None, self._recognizer.begin)
+
+    async def wait(self) -> None:
+        """Return when the process in use has ended."""
+        while (ended := self._recognizer.ended()) is not None:
+            await asyncio.shield(asyncio.wrap_future(ended))
+            if self._recognizer.ended() in (ended, None):
+                return
+
+    async def stop(self) -> None:
+        """End the process."""
+        self._recognizer.end()
+
+    def progress(self) -> int | None:
+        """Signs of life from the process; asks it for the next one."""
+        return self._recognizer.ping()
+
+    def status(self) -> str:
+        """Which engine, in which process."""
+        r = self._recognizer
+        return f"{r.name} {r.variant}, process {r.pid}" if r.pid else "not there"
 
 
 class RemoteSession:

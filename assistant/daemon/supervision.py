@@ -24,7 +24,8 @@ class Policy:
 
     first_s, longest_s: the back-off, doubled with each failure in a row. limit: failures in a row after which it is
     given up; None never gives up. settled_s: so long must it run until its failures are forgotten. stuck_s: longest
-    time without progress, None for a part that has none to show. start_s: longest start.
+    time without progress, None for a part that has none to show. start_s: longest start. stuck_limit: as limit, but for
+    being stuck: no new start helps where a thread hangs in a driver.
     """
 
     first_s: float = 0.2
@@ -33,6 +34,7 @@ class Policy:
     settled_s: float = 60.0
     stuck_s: float | None = None
     start_s: float = 120.0
+    stuck_limit: int | None = None
 
     def back_off_s(self, failures: int) -> float:
         """Wait after so many failures in a row."""
@@ -173,8 +175,10 @@ def stuck(watched: Watched, event: Event) -> bool:
 
 
 def stuck_once_too_often(watched: Watched, event: Event) -> bool:
-    """Both."""
-    return stuck(watched, event) and once_too_often(watched, event)
+    """Stuck, and this failure reaches one of the limits."""
+    limit = watched.policy.stuck_limit
+    hopeless = limit is not None and _failures(watched, event.at) + 1 >= limit
+    return stuck(watched, event) and (hopeless or once_too_often(watched, event))
 
 
 def due(watched: Watched, event: Event) -> bool:

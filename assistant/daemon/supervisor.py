@@ -84,6 +84,7 @@ class Supervisor:
         self._kept: dict[str, _Kept] = {}
         self._looking: asyncio.Task[None] | None = None
         self._looked_at: float | None = None
+        self._changes = asyncio.Event()
 
     def add(self, part: Part, policy: Policy, *, essential: bool = False) -> None:
         """Keep `part`, and start it."""
@@ -123,6 +124,24 @@ class Supervisor:
         """Where one stands."""
         return self._kept[name].watched.state
 
+    def progressing(self) -> bool:
+        """Whether every part that has to make progress did, or is being started again, and none is lost for good."""
+        now = self._clock.monotonic()
+        for kept in self._kept.values():
+            w = kept.watched
+            if w.state is State.GIVEN_UP and kept.essential:
+                return False
+            overdue = w.policy.stuck_s is not None and now - w.progressed_at > w.policy.stuck_s + LOOK_EVERY_S
+            if w.state is State.RUNNING and w.progress is not None and overdue:
+                return False
+        return True
+
+    async def running(self, name: str) -> None:
+        """Return when the part of this name runs."""
+        while self.state(name) is not State.RUNNING:
+            self._changes.clear()
+            await self._changes.wait()
+
     def look(self) -> None:
         """Judge everybody's progress now."""
         now = self._clock.monotonic()
@@ -154,6 +173,7 @@ class Supervisor:
         else:
             log.info("%s: %s", status.name, status.state)
         self._report(status)
+        self._changes.set()
         if kept.watched.state is State.GIVEN_UP and kept.essential:
             self._lost(f"{status.name}: {status.why}")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.daemon.remote import RecognizerLost, RemoteRecognizer
+from assistant.daemon.remote import RecognizerLost, RecognizerPart, RemoteRecognizer
 from assistant.errors import ModelError
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
@@ -31,11 +31,11 @@ def home() -> Context:
 
 @contextmanager
 def started(recognizer: RemoteRecognizer) -> Iterator[RemoteRecognizer]:
-    asyncio.run(recognizer.start())
+    recognizer.begin()
     try:
         yield recognizer
     finally:
-        asyncio.run(recognizer.stop())
+        recognizer.end()
 
 
 def test_what_the_engine_hears_comes_back_whole(home: Context) -> None:
@@ -54,10 +54,10 @@ def test_a_crash_or_a_hang_costs_one_utterance(home: Context, fault: int, deadli
         prepared = recognizer.prepare(home)
         with pytest.raises(RecognizerLost, match=says):
             recognizer.open(prepared).finish(utterance(fault))
-        asyncio.run(asyncio.wait_for(recognizer.wait(), 30))  # supervision sees the end, and starts it again
-        asyncio.run(recognizer.stop())
+        asyncio.run(asyncio.wait_for(RecognizerPart(recognizer).wait(), 30))  # supervision sees it, and starts another
+        recognizer.end()
         recognizer.deadline_s = 30.0
-        asyncio.run(recognizer.start())
+        recognizer.begin()
         assert recognizer.open(prepared).finish(utterance(HEARD)).text == WORDS
 
 
@@ -72,21 +72,21 @@ def test_an_engine_that_says_what_is_wrong_lives_on(home: Context) -> None:
 
 def test_a_model_that_does_not_load_is_said_in_its_own_words() -> None:
     with pytest.raises(ModelError, match="the model is cut off; fetch it again"):
-        asyncio.run(RemoteRecognizer("tests.daemon.engines:create_broken", ()).start())
+        RemoteRecognizer("tests.daemon.engines:create_broken", ()).begin()
 
 
 def test_a_process_that_stands_still_shows_no_sign_of_life() -> None:
     with started(RemoteRecognizer(ENGINE, ())) as recognizer:
-        first = recognizer.progress()
-        while recognizer.progress() == first:
+        first = recognizer.ping()
+        while recognizer.ping() == first:
             os.sched_yield()
         assert recognizer.pid is not None
         os.kill(recognizer.pid, signal.SIGSTOP)
-        seen = {recognizer.progress() for _ in range(1000)}
+        seen = {recognizer.ping() for _ in range(1000)}
         assert len(seen) <= 2  # an answer that was on its way
         os.kill(recognizer.pid, signal.SIGCONT)
-        last = recognizer.progress()
-        while recognizer.progress() == last:
+        last = recognizer.ping()
+        while recognizer.ping() == last:
             os.sched_yield()
 
 
@@ -101,10 +101,10 @@ def test_another_engine_takes_the_place_with_all_contexts_and_a_broken_one_does_
 
 
 DIES = """
-import asyncio, os
+import os
 from assistant.daemon.remote import RemoteRecognizer
 recognizer = RemoteRecognizer("tests.daemon.engines:create", ())
-asyncio.run(recognizer.start())
+recognizer.begin()
 print(recognizer.pid, flush=True)
 os._exit(1)
 """
