@@ -85,6 +85,16 @@ def refuse(args: argparse.Namespace) -> int:
     return _finish(args, doc, tables.refusal, plots.reliability)
 
 
+def fused(args: argparse.Namespace) -> int:
+    """`assistant bench fused`."""
+    from assistant.grammar.load import load_context
+    from benchmarks import fused_run, fused_tables
+
+    config = _config(args)
+    results = fused_run.measure(args, config, open_recognizer(config), load_context(args.context or "barista"))
+    return _finish(args, document.document("fused", _command(args), results, _limited(args)), fused_tables.show)
+
+
 def latency(args: argparse.Namespace) -> int:
     """`assistant bench latency`, with `--felt` also what a person feels."""
     from assistant.grammar.load import load_context

@@ -12,7 +12,7 @@ from assistant.cli.output import add_json_option
 from assistant.errors import PluginError, UsageError
 
 PEERS = ("exact", "fuzzy", "pocketsphinx")
-QUICK = {"understand": 20, "refuse": 20, "latency": 15, "memory": 4, "start": 2, "wake": 10, "home": 12}
+QUICK = {"understand": 20, "refuse": 20, "latency": 15, "memory": 4, "start": 2, "wake": 10, "home": 12, "fused": 12}
 """How many recordings, commands or starts a quick run takes."""
 
 HOME_VOICES = "hibari,flite rms,flite slt"
@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   assistant bench understand --quick --peers none
   assistant bench refuse --fit
   assistant bench latency --felt
+  assistant bench fused --bundle generic --fit
 
 Recordings are found by $ASSISTANT_DATA (default ../shared/data). Every run is kept as out/bench-NAME.json with machine,
 date, versions and commit; `python -m benchmarks.figures` writes docs/figures.md from them.
@@ -51,6 +52,12 @@ def register(subparsers: Any) -> None:
     home = _add(kinds, "home", "commands of a home of 200 devices, as text and spoken; what is done wrong", plot=False)
     home.add_argument("--voices", metavar="LIST", default=HOME_VOICES, help=f"who speaks (default {HOME_VOICES})")
     home.add_argument("--errors", action="store_true", help="list every command that was not heard strictly right")
+    fused = _add(
+        kinds, "fused", "orders with and without the fused model: noise, cut, talked into, foreign", plot=False
+    )
+    fused.add_argument("--bundle", metavar="LIST", help="bundles, as NAME, NAME/VARIANT or a folder (default: all)")
+    fused.add_argument("--fit", action="store_true", help="fit how its answers count on half the recordings")
+    fused.add_argument("--write", action="store_true", help="with --fit: keep what was fitted in the bundle's manifest")
     wake = _add(kinds, "wake", "wake words missed, false alarms per hour, commands in one breath, cost", plot=False)
     wake.add_argument("--orders", type=int, default=60, metavar="N", help="orders said after the word (default 60)")
 

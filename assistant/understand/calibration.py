@@ -105,10 +105,18 @@ def as_accept(calibrated: Calibration) -> dict[str, float]:
 def fit_logistic(
     x: NDArray[np.float64], y: NDArray[np.bool_], ridge: float = 1e-2, used: Sequence[str] = FEATURES
 ) -> Logistic:
-    """Fit by Newton's method on standardised features, L2-regularised; x is [rows, features]. Unused features get 0."""
-    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
+    """A logistic in FEATURES; x is [rows, features]. Unused features get 0."""
     keep = np.array([name in used for name in FEATURES])
-    z = np.hstack([np.ones((len(x), 1)), ((x - mean) / scale) * keep])
+    bias, fitted = fit_weights(x[:, keep], y, ridge)
+    weights = np.zeros(len(FEATURES))
+    weights[keep] = fitted
+    return Logistic(bias, tuple(float(v) for v in weights))
+
+
+def fit_weights(x: NDArray[np.float64], y: NDArray[np.bool_], ridge: float = 1e-2) -> tuple[float, NDArray[np.float64]]:
+    """Bias and weights of a logistic regression by Newton's method on standardised columns, L2-regularised."""
+    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
+    z = np.hstack([np.ones((len(x), 1)), (x - mean) / scale])
     w = np.zeros(z.shape[1])
     penalty = ridge * len(x) / 100 * np.r_[0.0, np.ones(x.shape[1])]
     for _ in range(50):
@@ -119,8 +127,8 @@ def fit_logistic(
         w -= step
         if np.abs(step).max() < 1e-8:
             break
-    weights = np.where(keep, w[1:] / scale, 0.0)
-    return Logistic(float(w[0] - (weights * mean).sum()), tuple(float(v) for v in weights))
+    weights = w[1:] / scale
+    return float(w[0] - (weights * mean).sum()), weights
 
 
 def expected_calibration_error(p: NDArray[np.float64], y: NDArray[np.bool_], bins: int = 10) -> float:

@@ -135,4 +135,5 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(manifest: Manifest) -> bytes:
     """`manifest` as manifest.json, indented; the same content gives the same bytes."""
-    return msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=1) + b"\n"
+    plain = msgspec.to_builtins(manifest, enc_hook=dict)  # a frozen dictionary is the one thing not known to msgspec
+    return msgspec.json.format(msgspec.json.encode(plain, order="deterministic"), indent=1) + b"\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ RUNTIMES = (
 SLOW_MS = 40.0
 """A net that needs longer for one hypothesis than this is of no use: eight of them are a third of a second."""
 WARM_UPS = 3
+STDERR = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +60,7 @@ class Net:
     def __init__(self, path: Path, spec: FeatureSpec, interpreter: Callable[..., Any], threads: int = 1) -> None:
         self._path = path
         data = read_file(path)
-        with _as_model_error(path):
+        with _as_model_error(path), _quiet():
             self._interpreter = interpreter(model_content=data, num_threads=threads)
             self._interpreter.allocate_tensors()
             self._run = self._interpreter.get_signature_runner()
@@ -164,6 +166,23 @@ def _as_model_error(path: Path) -> Iterator[None]:
         raise ModelError(
             f"the fused net does not run ({first})", where=str(path), remedy="build or copy the bundle again"
         ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the runtime writes to standard error as it opens a net: it has no other switch for that."""
+    try:
+        kept = os.dup(STDERR)
+    except OSError:  # a service without one
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), STDERR)
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
 
 
 def _described(shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -1,0 +1,108 @@
+"""`assistant bench fused`: opens the bundles, hears, fits and measures; what was fitted may be kept in the bundle."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from assistant.cli.assembly import bundle_roots
+from assistant.cli.output import progress
+from assistant.config import Config
+from assistant.errors import ModelError, PluginError
+from assistant.grammar.tree import Context
+from assistant.listen.vad import open_vad
+from assistant.recognize.engine import Recognizer
+from assistant.recognize.moonshine.engine import Moonshine
+from assistant.types import Fusion
+from assistant.understand.fused.bundle import Bundle, bundle_folders, open_bundle
+from assistant.understand.fused.features import extract
+from assistant.understand.fused.manifest import MANIFEST_FILE, read_manifest, write_manifest
+from benchmarks import fused, fused_clips, fused_fit
+from benchmarks.fused_clips import ORDERS
+from benchmarks.scoring import percentiles
+from benchmarks.states import StatesStore
+
+TIMED = 60
+"""Orders on which the step is timed."""
+
+
+def measure(args: argparse.Namespace, config: Config, recognizer: Recognizer, context: Context) -> dict[str, Any]:
+    """All figures; with `args.fit` by numbers fitted on half A."""
+    if not isinstance(recognizer, Moonshine):
+        raise PluginError("needs encoder states", where="bench fused", remedy="--engine moonshine")
+    folders = list(_folders(args.bundle, config))
+    bundles = [bundle for folder, cost in folders for bundle in _open(folder, cost)]
+    if not bundles:
+        raise ModelError("there is no bundle to measure", where="bench fused", remedy="assistant-convert build")
+    vad = open_vad(config.listen.vad)
+    store = StatesStore(recognizer, recognizer.prepare(context), vad, args.out / "states")
+    with progress("listening", fused_clips.count(args.limit)) as advance:
+        judged = fused.gather(fused_clips.cases(context, vad, args.limit), store, bundles, advance)
+    fusions = {bundle.name: bundle.fusion for bundle in bundles}
+    if args.fit:
+        fusions = {name: fused_fit.fit(judged, name, context) for name in fusions}
+        if args.write:
+            for folder, _ in folders:
+                _write(folder, fusions)
+    cases = [case for case in fused_clips.cases(context, vad, args.limit) if case.kind == ORDERS]
+    costs = {bundle.name: _cost(bundle, store, cases[:TIMED]) for bundle in bundles}
+    return fused.measure(judged, context, fusions) | {"cost": costs}
+
+
+def _folders(chosen: str | None, config: Config) -> Iterator[tuple[Path, str]]:
+    """Folders of bundles, each with the one variant that is wanted, or "" for all."""
+    known = {folder.name: folder for folder in bundle_folders(bundle_roots(config))}
+    for name in chosen.split(",") if chosen else known:
+        if Path(name, MANIFEST_FILE).is_file():
+            yield Path(name), ""
+            continue
+        bundle, _, cost = name.partition("/")
+        if bundle not in known:
+            there = ", ".join(known) or "none"
+            raise ModelError(f"there is no bundle '{name}'", where="--bundle", remedy=f"there are: {there}")
+        yield known[bundle], cost
+
+
+def _open(folder: Path, cost: str) -> list[Bundle]:
+    costs = [cost] if cost else [variant.cost for variant in read_manifest(folder).variants]
+    return [open_bundle(folder, each) for each in costs]
+
+
+def _write(folder: Path, fusions: dict[str, Fusion]) -> None:
+    """Put what was fitted into the manifest, all or nothing."""
+    manifest = read_manifest(folder)
+    variants = tuple(
+        msgspec.structs.replace(v, fusion=fusions.get(f"{manifest.name}/{v.cost}", v.fusion)) for v in manifest.variants
+    )
+    staging = folder / f".{MANIFEST_FILE}"
+    staging.write_bytes(write_manifest(msgspec.structs.replace(manifest, variants=variants)))
+    staging.replace(folder / MANIFEST_FILE)
+
+
+def _cost(bundle: Bundle, store: StatesStore, cases: Sequence[fused_clips.Case]) -> dict[str, Any]:
+    """Milliseconds of the features, of the net, and of both, for all hypotheses of an utterance."""
+    host, net, hypotheses = [], [], []
+    for case in cases:
+        heard = store.hear(case.clip)
+        if heard.sound is None:
+            continue
+        began = time.perf_counter()
+        features = extract(heard.sound, heard.transcript.hypotheses, bundle.projection)
+        extracted = time.perf_counter()
+        bundle.net.answers(features)
+        host.append(1000 * (extracted - began))
+        net.append(1000 * (time.perf_counter() - extracted))
+        hypotheses.append(len(features.globals))
+    both = [a + b for a, b in zip(host, net, strict=True)]
+    return {
+        "features_ms": percentiles(host),
+        "net_ms": percentiles(net),
+        "both_ms": percentiles(both),
+        "hypotheses": round(float(np.mean(hypotheses)), 1) if hypotheses else 0.0,
+    }
