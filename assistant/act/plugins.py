@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import enum
 import importlib.metadata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from assistant.act.guard import Guard, HangError, RaisedError
 from assistant.clock import Clock
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, ConfigError
+from assistant.grammar.places import did_you_mean
+from assistant.types import EMPTY
 
 GROUPS = ("assistant.recognizers", "assistant.voices", "assistant.skills", "assistant.wakewords", "assistant.policies")
 SKILLS = "assistant.skills"
@@ -88,6 +90,24 @@ def find(group: str) -> tuple[Found, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
+def switched_off(names: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """By group, what `names` (NAME, or GROUP.NAME: "skills.home") mean. Raises ConfigError for what is no plug-in."""
+    known = {(group, found.name) for group in GROUPS for found in find(group)}
+    off: dict[str, set[str]] = {group: set() for group in GROUPS}
+    for written in names:
+        group, _, name = written.rpartition(".")
+        meant = [(g, n) for g, n in known if n == (name if group else written) and group in ("", g.partition(".")[2])]
+        if not meant:
+            raise ConfigError(
+                f"there is no plug-in '{written}'{did_you_mean(written, {n for _, n in known})}",
+                where="plugins.disabled",
+                remedy="`assistant plugins` lists them",
+            )
+        for g, n in meant:
+            off[g].add(n)
+    return {group: frozenset(found) for group, found in off.items()}
+
+
 def load(found: Found, clock: Clock) -> Callable[..., Any] | Status:
     """The plug-in's factory, or why there is none. An import that blocks is left behind."""
     try:
@@ -101,13 +121,15 @@ def load(found: Found, clock: Clock) -> Callable[..., Any] | Status:
     return factory  # type: ignore[no-any-return]
 
 
-def statuses(clock: Clock, disabled: Iterable[str] = ()) -> Iterator[Status]:
-    """Every plug-in that is not a skill: whether it can be loaded. Skills say more: `assistant.act.skills`."""
-    off = frozenset(disabled)
+def statuses(clock: Clock, off: Mapping[str, frozenset[str]] = EMPTY) -> Iterator[Status]:
+    """Every plug-in that is not a skill: whether it can be loaded. Skills say more: `assistant.act.skills`.
+
+    off: by group, those that the configuration does not want.
+    """
     for group in GROUPS:
         if group != SKILLS:
             for found in find(group):
-                if found.name in off:
+                if found.name in off.get(group, ()):
                     yield found.status(State.DISABLED, "in the configuration")
                     continue
                 factory = load(found, clock)

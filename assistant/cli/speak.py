@@ -42,6 +42,7 @@ def register(subparsers: Any) -> None:
 
 
 def _speak(args: argparse.Namespace) -> int:
+    from assistant.cli.assembly import installed_voices
     from assistant.cli.settings import load_settings
     from assistant.folders import folders, usable_cache
     from assistant.speak.speech import Speech
@@ -50,7 +51,7 @@ def _speak(args: argparse.Namespace) -> int:
     flags = {"speak.voice": args.voice, "audio.output": args.device}
     config = load_settings(args, flags).config
     text = sys.stdin.read() if args.text == "-" else args.text
-    voice = choose_voice(config.speak.voice, language=args.language)
+    voice = choose_voice(config.speak.voice, language=args.language, voices=installed_voices(config))
     speech = Speech(voice, folder=usable_cache(folders(config.paths).cache) / "phrases")
     started = time.perf_counter()
     first_sound_ms, seconds = _say(speech, text, args.out, config.audio.output, started)

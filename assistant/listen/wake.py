@@ -7,7 +7,7 @@ cheaply. Several words of one engine share one detector, and with it the feature
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, runtime_checkable
@@ -94,9 +94,9 @@ def spelled(word: str) -> str:
     return word if "/" in word or word.endswith(".json") else "_".join(word.lower().replace("-", " ").split())
 
 
-def installed_engines() -> tuple[WakeEngine, ...]:
-    """All registered engines, in the order in which they are asked for a word. Raises PluginError."""
-    found = {entry.name: entry for entry in entry_points(group=WAKEWORD_GROUP)}
+def installed_engines(off: Container[str] = ()) -> tuple[WakeEngine, ...]:
+    """All registered engines but those `off`, in the order in which they are asked for a word. Raises PluginError."""
+    found = {entry.name: entry for entry in entry_points(group=WAKEWORD_GROUP) if entry.name not in off}
     names = [*(name for name in ENGINE_ORDER if name in found), *sorted(set(found) - set(ENGINE_ORDER))]
     return tuple(_created(found[name]) for name in names)
 

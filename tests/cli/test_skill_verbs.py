@@ -14,8 +14,11 @@ from assistant.act.plugins import State, Status
 from assistant.act.skill import Services
 from assistant.act.skills import open_skills
 from assistant.act.timers import FILE, MIGRATIONS
+from assistant.cli.assembly import installed_voices, open_recognizer
 from assistant.cli.main import main
 from assistant.clock import SystemClock
+from assistant.config import Config, Plugins
+from assistant.errors import ConfigError, PluginError
 from assistant.grammar.tree import Action, Context, Settings
 from assistant.types import EMPTY
 
@@ -115,3 +118,28 @@ def test_a_new_skill_is_written_and_named(tmp_path: Path, capsys: pytest.Capture
     assert main(["skill", "new", "coffee", str(tmp_path / "coffee")]) == 0
     assert "pyproject.toml" in capsys.readouterr().out
     assert main(["skill", "new", "coffee", str(tmp_path / "coffee")]) == 8
+
+
+def test_a_plugin_that_the_configuration_does_not_want_is_disabled(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unwanted = "[lists, voices.espeak]"
+    code = run(state, "plugins", "--json", "--set", f"plugins.disabled={unwanted}")
+    rows = json.loads(capsys.readouterr().out)["plugins"]
+    states = {(row["group"], row["name"]): row["state"] for row in rows}
+    assert (states["skills", "lists"], states["voices", "espeak"]) == ("disabled", "disabled")
+    assert states["skills", "timers"] == "enabled"
+    assert code in (0, 1)
+    assert not (state / "skills/lists").exists()
+
+
+def test_a_disabled_plugin_that_is_not_there_is_a_mistake(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(state, "plugins", "--set", "plugins.disabled=[listz]") == ConfigError.exit_code
+    assert "no plug-in 'listz' (did you mean 'lists'?)" in capsys.readouterr().err
+
+
+def test_what_is_switched_off_is_neither_opened_nor_taken_in_place_of_another() -> None:
+    config = Config(plugins=Plugins(disabled=("hibari", "recognizers.moonshine")))
+    assert "hibari" not in installed_voices(config)
+    with pytest.raises(PluginError, match="'moonshine' is switched off"):
+        open_recognizer(config)
