@@ -183,6 +183,7 @@ class Answering:
                 response=part.response,
                 text=understanding.text,
                 confirmed=plan.confirmed and number == 1,
+                doubtful=understanding.partial,
             )
             text = self._words(result, part)
             done.append(_Done(part, text, undo=result.undo is not None))

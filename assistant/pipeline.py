@@ -30,6 +30,7 @@ from assistant.types import (
     AudioBlock,
     Decision,
     Outcome,
+    Pick,
     Reply,
     Transcript,
     Understanding,
@@ -42,6 +43,9 @@ from assistant.work import Worker
 __all__ = ["Conversation", "Notable", "TypedConversation", "Understander"]
 
 READ_TIMEOUT_S = 0.02
+MOST_WAITING = 2
+"""Utterances that may wait to be decoded; of more, the oldest is refused."""
+ONE_MOMENT = "One moment, please."
 KNOWN_AFTER_S = 0.3
 """How late it is known that speech has begun (`assistant.listen.waking`): so much longer is waited for it."""
 
@@ -51,6 +55,7 @@ class _Job:
     """An utterance under decoding: the context that it is decoded under and how long it took.
 
     utterance: set when it has ended. rest: the part that was just said, where it was joined to a sentence before it.
+    pick: what the scheduler chose.
     """
 
     prepared: Prepared
@@ -59,6 +64,13 @@ class _Job:
     utterance: Utterance | None = None
     transcript: Transcript | None = None
     rest: Utterance | None = None
+    session: Session | None = None
+    pick: Pick | None = None
+
+    @property
+    def waits(self) -> bool:
+        """It has ended and is not decoded yet."""
+        return self.utterance is not None and self.transcript is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +188,8 @@ class Conversation:
             self._under_way = isinstance(event, Began | Paused | Resumed)
             if isinstance(event, Began):
                 self._notice(event)
+                if self._understander.scheduler is not None:
+                    self._understander.scheduler.begin()
                 self._session = self._understander.recognizer.open(self._prepared())
             elif isinstance(event, Paused):
                 self._cuts[event.cut] = self._submit(event.utterance)
@@ -216,14 +230,18 @@ class Conversation:
             utterance = joined(self._open, utterance)
         else:
             job = _Job(prepared or self._prepared())
-        self._jobs[self._number] = job
         u = self._understander
-        session = self._session = u.recognizer.open(job.prepared)
+        session, job.pick = u.open(job.prepared, utterance, sum(other.waits for other in self._jobs.values()))
+        self._jobs[self._number] = job
+        job.session = self._session = session
 
         def decode() -> Transcript:
             job.began = time.perf_counter()
-            transcript = u.compare(utterance, session.finish(utterance), job.prepared.context)
+            transcript = session.finish(utterance)
+            if not transcript.truncated:  # there is time for it
+                transcript = u.compare(utterance, transcript, job.prepared.context)
             job.recognize_ms = 1000 * (time.perf_counter() - job.began)
+            job.pick = u.took(job.pick, transcript, job.recognize_ms)
             return transcript
 
         self._worker.submit(self._number, decode)
@@ -250,6 +268,8 @@ class Conversation:
             job.utterance = joined(self._open, event.utterance)
         if job.transcript is not None:
             yield from self._conclude(self._jobs.pop(number))
+        elif (waiting := [n for n, other in self._jobs.items() if other.waits])[MOST_WAITING:]:
+            yield self._refused(self._jobs.pop(waiting[0]))
 
     def _collect(self, timeout_s: float) -> Iterator[Decision]:
         """Take finished jobs: an ended utterance is decided, a pause tells the segmenter what it may do."""
@@ -276,12 +296,22 @@ class Conversation:
         job = self._jobs.pop(number, None)
         if job is None or job.utterance is None:
             return
+        self._open = None
+        yield self._given_up(job, job.utterance, f"recognition failed: {error}", self._lost(error))
+
+    def _refused(self, job: _Job) -> Decision:
+        """Too much was said while this waited: whoever said it will say it again."""
+        assert job.utterance is not None
+        if job.session is not None:
+            job.session.cancel()
+        return self._given_up(job, job.utterance, "too many utterances were waiting", ONE_MOMENT)
+
+    def _given_up(self, job: _Job, utterance: Utterance, why: str, reply: str) -> Decision:
+        """The decision about what was not recognised."""
         u, context = self._understander, job.prepared.context
         transcript = Transcript((), "", u.recognizer.name, u.recognizer.variant)
-        understanding = u.understand(transcript, context, 0.0)
-        understanding = replace(understanding, reason=f"recognition failed: {error}")
-        self._open = None
-        yield u.decision(job.utterance, transcript, context, understanding, understanding, Reply(self._lost(error)))
+        understanding = replace(u.understand(transcript, context, 0.0), reason=why)
+        return u.decision(utterance, transcript, context, understanding, understanding, Reply(reply), job.pick)
 
     def _speculated(self, job: _Job, cut: int) -> tuple[WakeEvent, ...]:
         complete, terminal = _completeness(job)
@@ -303,7 +333,7 @@ class Conversation:
             return
         provisional = _may_go_on(understanding, transcript)
         decision = replace(
-            u.decision(utterance, transcript, context, understanding, understanding, Reply("")),
+            u.decision(utterance, transcript, context, understanding, understanding, Reply(""), job.pick),
             felt_ms=1000 * (u.clock.monotonic() - utterance.at - utterance.speech_end_s),
             provisional=provisional,
             revises=job.rest is not None,

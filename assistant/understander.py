@@ -12,10 +12,11 @@ from assistant.answering import Answering
 from assistant.clock import Clock
 from assistant.errors import ModelError
 from assistant.grammar.tree import Context
-from assistant.recognize.engine import Prepared, Recognizer
+from assistant.recognize.engine import Adjustable, Prepared, Recognizer, Session
+from assistant.schedule.scheduler import Scheduler
 from assistant.speak.questions import question
 from assistant.speak.replies import Replies
-from assistant.types import Decision, Outcome, Reply, Transcript, Understanding, Utterance
+from assistant.types import Decision, Outcome, Pick, Reply, Transcript, Understanding, Utterance
 from assistant.understand.decide import decide, differing
 from assistant.understand.fused.bundle import Bundle
 
@@ -27,6 +28,7 @@ class Understander:
 
     contexts: those that a wake word may switch to, prepared ahead, by what the word is bound to.
     find_bundle: opens the fused net that fits a context, if there is one; None compares with no net.
+    scheduler: chooses how hard to try, where answers have to be in time; None always tries as configured.
     """
 
     def __init__(
@@ -36,8 +38,10 @@ class Understander:
         skills: Skills,
         clock: Clock,
         find_bundle: Callable[[Context], Bundle | None] | None = None,
+        scheduler: Scheduler | None = None,
     ) -> None:
         self.recognizer = recognizer
+        self.scheduler = scheduler
         self.skills = skills
         self.clock = clock
         self.contexts: dict[str, Prepared] = {}
@@ -82,6 +86,30 @@ class Understander:
         """Hear one whole utterance."""
         transcript = self.recognizer.open(self.prepared).finish(utterance)
         return self.compare(utterance, transcript, self.context)
+
+    def open(self, prepared: Prepared, utterance: Utterance, waiting: int = 0) -> tuple[Session, Pick | None]:
+        """Begin to hear `utterance`, which has ended, with the plan that fits now; waiting: others before it."""
+        engine, scheduler = self.recognizer, self.scheduler
+        if scheduler is None or not isinstance(engine, Adjustable):
+            return engine.open(prepared), None
+        ended_s = utterance.at + utterance.speech_end_s
+        pick = scheduler.choose(
+            utterance.speech_end_s - utterance.speech_start_s,
+            elapsed_ms=1000 * max(self.clock.monotonic() - ended_s, 0.0),
+            waiting=waiting,
+        )
+        if pick.effort is None:
+            return engine.open(prepared), pick
+        return engine.open_with(prepared, pick.effort, lambda: scheduler.late(pick)), pick
+
+    def took(self, pick: Pick | None, transcript: Transcript, recognize_ms: float) -> Pick | None:
+        """Tell the scheduler how long it took; `pick` with that. What was broken off teaches nothing."""
+        if pick is None or self.scheduler is None:
+            return pick
+        if transcript.truncated and not self.scheduler.late(pick):
+            self.scheduler.forget(pick)
+            return pick
+        return self.scheduler.note(pick, recognize_ms, cut_short=transcript.truncated)
 
     def compare(self, utterance: Utterance, transcript: Transcript, context: Context) -> Transcript:
         """`transcript` re-ranked by the fused net, where there is one for `context`. From any thread."""
@@ -142,9 +170,11 @@ class Understander:
         decided: Understanding,
         understanding: Understanding,
         reply: Reply,
+        pick: Pick | None = None,
     ) -> Decision:
         """Gather one utterance's way."""
-        return Decision(utterance, transcript, understanding, reply, self.clock.wall(), context, decided)
+        at = self.clock.wall()
+        return Decision(utterance, transcript, understanding, reply, at, context, decided, pick=pick)
 
 
 def _question(transcript: Transcript, understanding: Understanding) -> str:

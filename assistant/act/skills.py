@@ -136,11 +136,13 @@ class Skills:
         response: str = "default",
         text: str = "",
         confirmed: bool = False,
+        doubtful: bool = False,
     ) -> Result:
         """Let the skill behind `intent` act; or a question that has to be answered first.
 
         response: key of the reply template that the wording asks for. text: the words. confirmed: the question whether
-        to do exactly this was answered with yes.
+        to do exactly this was answered with yes. doubtful: it was heard in a hurry, so what cannot be taken back is
+        asked about first.
         """
         action = context.actions.get(intent, Action("say"))
         request = Request(
@@ -150,7 +152,8 @@ class Skills:
         plugged = self._plugged.get(name)
         if plugged is None:
             return self._absent(name)
-        if action.risk == "confirm" and not confirmed:
+        risky = action.risk == "confirm" or (doubtful and not self.reversible(context, intent))
+        if risky and not confirmed:
             return confirm(request, f"Shall I really do that: {text}?" if text else "Shall I really do that?")
         result = self._guarded(plugged, lambda: plugged.skill.handle(request), _timeout_s(plugged.skill, request))
         if result.undo is not None:

@@ -3,10 +3,11 @@
     ln t = ln m(plan, length) + ln slowdown(signals) + b + e,    e ~ N(0, spread of the plan squared)
 
 b is what signals and profile do not know. It is tracked by a scalar Kalman filter: it wanders, and it is drawn back
-to 0, so that an old surprise is forgotten. An observation that it cannot have foreseen is believed at once (load
-begins in a moment). A time that the deadline cut short says only "at least so long". The quantile's factor z follows
-the misses themselves, so that the 95 % quantile covers 95 % whatever the distribution is (online quantile tracking:
-Gibbs and Candès, arXiv 2106.00170; Angelopoulos et al., arXiv 2307.16895).
+to 0, so that an old surprise is forgotten. A time that is longer than it can have foreseen is believed at once
+(load begins in a moment), and the next ones are foreseen with a wide margin. A time that the deadline cut short says
+only "at least so long". The quantile's factor z follows the misses themselves, so that the 95 % quantile covers 95 %
+whatever the distribution is (online quantile tracking: Gibbs and Candès, arXiv 2106.00170; Angelopoulos et al.,
+arXiv 2307.16895).
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ FORGET_S = 120.0
 WANDER_PER_S = 0.002
 """Variance that b gains a second: 0.25 of a natural logarithm (28 %) in half a minute."""
 LEAST_VARIANCE, MOST_VARIANCE = 0.0025, 0.09
-JUMP_SIGMAS = 3.0
+JUMP_UP_SIGMAS, JUMP_DOWN_SIGMAS = 2.0, 3.0
+"""Surprises: too hopeful a belief costs a late answer, too gloomy a one a little accuracy."""
 COVERED = 0.95
 START_Z = 1.645
 LEAST_Z, MOST_Z = 0.2, 4.0
@@ -87,18 +89,20 @@ def learn(
     old = aged(belief, at)
     error = math.log(measured_ms / (cost.time_ms(speech_s) * slowdown)) - old.log
     noise = cost.spread**2
-    variance = old.variance
+    variance, z = old.variance, old.z
+    jumped = abs(error) > (JUMP_UP_SIGMAS if error > 0 else JUMP_DOWN_SIGMAS) * math.sqrt(variance + noise)
     if cut_short and error <= 0:
         log = old.log
+    elif jumped and error > 0:
+        log, variance, z = old.log + error, noise, max(z, START_Z)
     else:
-        if abs(error) > JUMP_SIGMAS * math.sqrt(variance + noise):
-            variance = error**2
+        variance = error**2 if jumped else variance
         gain = variance / (variance + noise)
         log = old.log + gain * error
         variance = max((1 - gain) * variance, LEAST_VARIANCE)
     log = min(max(log, -MOST_LOG), MOST_LOG)
-    new = Belief(log, min(variance, MOST_VARIANCE), max(at, belief.at or at), old.z)
-    return new if predicted is None else replace(new, z=_tracked(old.z, missed=measured_ms > predicted.late_ms))
+    new = Belief(log, min(variance, MOST_VARIANCE), max(at, belief.at or at), z)
+    return new if predicted is None else replace(new, z=_tracked(z, missed=measured_ms > predicted.late_ms))
 
 
 def _tracked(z: float, *, missed: bool) -> float:

@@ -39,12 +39,12 @@ BOARDS = (
 UNKNOWN_ARM = BoardPrior("", 4.0, 1.0)
 UNKNOWN = BoardPrior("", 1.0, 8.0)
 
-REFERENCE_BASE_MS = 6.0
-REFERENCE_ENCODER_MS_PER_S = 9.0
-REFERENCE_ROW_MS_PER_S = 1.0
-REFERENCE_STEPS_MS_PER_S = 9.0
-REFERENCE_SPREAD = 0.16
-"""One x86-64 core at about 2.5 GHz: milliseconds, and a second of speech."""
+REFERENCE_ENCODER_MS, REFERENCE_ENCODER_MS_PER_S = 2.0, 6.0
+REFERENCE_MS, REFERENCE_MS_PER_S = 9.5, 11.0
+REFERENCE_MS_A_DOUBLING, REFERENCE_MS_PER_S_A_DOUBLING = 3.0, 1.8
+REFERENCE_SPREAD = 0.2
+"""One x86-64 core at 2.5 GHz, measured on spoken orders of 1.5 to 8 s: milliseconds and milliseconds a second of
+speech for the encoder alone, for a search of one row, and for each doubling of the rows."""
 
 
 def board_prior(board: str) -> BoardPrior:
@@ -66,16 +66,16 @@ def estimate(plans: Sequence[Plan], identity: Identity) -> Profile:
 
 
 def _cost(plan: Plan, prior: BoardPrior) -> Cost:
-    """A step costs something in itself and something a row; a wider beam fills its rows only in part."""
-    per_s_ms = REFERENCE_ENCODER_MS_PER_S
+    """A step costs something in itself and little a row; a wider beam fills its rows only in part."""
+    base_ms, per_s_ms = REFERENCE_ENCODER_MS, REFERENCE_ENCODER_MS_PER_S
     if plan.effort is not None:
-        rows = plan.effort.width**0.75
-        per_s_ms += REFERENCE_STEPS_MS_PER_S + REFERENCE_ROW_MS_PER_S * rows * plan.effort.prune / 8.0
-    per_s_ms *= prior.factor
+        doublings = math.log2(plan.effort.width * max(plan.effort.prune / 8.0, 1.0))
+        base_ms = REFERENCE_MS + doublings * REFERENCE_MS_A_DOUBLING
+        per_s_ms = REFERENCE_MS_PER_S + doublings * REFERENCE_MS_PER_S_A_DOUBLING
     return Cost(
-        base_ms=round(REFERENCE_BASE_MS * prior.factor, 1),
-        per_s_ms=round(per_s_ms, 1),
+        base_ms=round(base_ms * prior.factor, 1),
+        per_s_ms=round(per_s_ms * prior.factor, 1),
         spread=round(math.hypot(REFERENCE_SPREAD, UNSURE), 3),
         memory_mb=plan.resident_mb,
-        energy_mj=round(prior.watts * per_s_ms, 1),
+        energy_mj=round(prior.watts * per_s_ms * prior.factor, 1),
     )

@@ -239,12 +239,26 @@ def _time(record: Record) -> Iterator[str]:
     total = t.get("total", sum(record.hearing_ms.values()))
     steps = ", ".join(f"{name} {ms:.0f}" for name, ms in record.hearing_ms.items())
     computed = f"{total:.0f} ms of computing{f' ({steps})' if steps else ''}"
+    yield from _planned(record)
     if record.waited_ms is None:
         yield f"{computed}."
         return
     yield (
         f"It was decided {record.felt_ms:.0f} ms after the last sound of speech: {computed}, "
         f"and {record.waited_ms:.0f} ms of waiting to be sure that the sentence was over."
+    )
+
+
+def _planned(record: Record) -> Iterator[str]:
+    """How hard it tried, why, and whether that was foreseen."""
+    pick = record.pick
+    if pick is None:
+        return
+    yield f"Plan {pick.reason}."
+    took = "" if pick.measured_ms is None else f"; recognition took {pick.measured_ms:.0f} ms"
+    yield (
+        f"Foreseen were {pick.likely_ms:.0f} ms, at worst {pick.late_ms:.0f}, of {pick.budget_ms:.0f} ms that were "
+        f"left{took}."
     )
 
 

@@ -28,6 +28,7 @@ from assistant.types import (
     Decision,
     Fusion,
     Hypothesis,
+    Pick,
     Transcript,
     Understanding,
     Utterance,
@@ -128,6 +129,19 @@ class Verdict(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     partial: bool
 
 
+class PickRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the scheduler chose (assistant.types.Pick), without the recogniser's settings: the variant says them."""
+
+    plan: str
+    policy: str
+    reason: str
+    likely_ms: float
+    late_ms: float
+    budget_ms: float
+    measured_ms: float | None
+    signals: dict[str, float]
+
+
 class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One decision.
 
@@ -137,6 +151,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hearing_ms: the recogniser's steps. timings_ms: recognize, understand, decide, total.
     felt_ms: from the last sound of speech to the decision, None for typed text and files.
     fused: bundle and variant of the fused net, "" where none looked.
+    pick: what the scheduler chose and why, None where nothing was chosen.
     decided: what `decide` said. result: what the dialogue made of it, None where that is the same.
     """
 
@@ -166,6 +181,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     provisional: bool
     revises: bool
     fused: str = ""
+    pick: PickRecord | None = None
 
     @property
     def final(self) -> Verdict:
@@ -210,6 +226,7 @@ def record_of(decision: Decision, id_: str) -> Record:
         provisional=decision.provisional,
         revises=decision.revises,
         fused=transcript.fused,
+        pick=None if decision.pick is None else _pick(decision.pick),
     )
 
 
@@ -305,6 +322,19 @@ _DECODER = msgspec.msgpack.Decoder(Record)
 
 def _program() -> str:
     return metadata.version("assistant-voice")
+
+
+def _pick(pick: Pick) -> PickRecord:
+    return PickRecord(
+        plan=pick.plan,
+        policy=pick.policy,
+        reason=pick.reason,
+        likely_ms=float(pick.likely_ms),
+        late_ms=float(pick.late_ms),
+        budget_ms=float(pick.budget_ms),
+        measured_ms=None if pick.measured_ms is None else float(pick.measured_ms),
+        signals=_numbers(pick.signals),
+    )
 
 
 def _hypothesis(h: Hypothesis, decoded_start_s: float) -> HypothesisRecord:

@@ -17,8 +17,10 @@ from assistant.types import (
     EMPTY,
     FRAME_SAMPLES,
     Decision,
+    Effort,
     EndReason,
     Hypothesis,
+    Pick,
     Reply,
     Transcript,
     Utterance,
@@ -39,6 +41,20 @@ values = st.one_of(
     texts, st.booleans(), st.integers(-1000, 1000), st.floats(-9, 9), st.none(), st.lists(texts, max_size=2)
 )
 meanings = st.dictionaries(names, values, max_size=3)
+picks = st.builds(
+    Pick,
+    number=st.integers(1, 99),
+    plan=names,
+    policy=names,
+    reason=texts,
+    effort=st.just(Effort(4, 8.0)),
+    likely_ms=st.floats(1, 900),
+    late_ms=st.floats(1, 900),
+    budget_ms=st.floats(20, 400),
+    deadline_at=st.just(9.0),
+    signals=st.dictionaries(names, st.floats(0, 100), max_size=3),
+    measured_ms=st.one_of(st.none(), st.floats(1, 900)),
+)
 words = st.builds(Word, texts, st.floats(0, 3), st.floats(3, 6), st.floats(0, 1))
 
 
@@ -141,6 +157,7 @@ def decisions(draw: st.DrawFn) -> Decision:
         felt_ms=draw(st.one_of(st.none(), st.floats(0, 5000))),
         provisional=draw(st.booleans()),
         revises=draw(st.booleans()),
+        pick=draw(st.one_of(st.none(), picks)),
     )
 
 
