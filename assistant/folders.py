@@ -92,8 +92,15 @@ def _service(environment: Mapping[str, str], variable: str) -> Path | None:
 def _xdg(environment: Mapping[str, str], variable: str, default: str) -> Path:
     """An XDG base directory; a relative one is ignored, as the specification asks."""
     base = environment.get(variable, "")
-    home = Path(environment.get("HOME") or Path.home())
-    return (Path(base) if base.startswith("/") else home / default) / NAME
+    return (Path(base) if base.startswith("/") else _home(environment) / default) / NAME
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    """The user's home. A user that exists only while a service runs has none; Debian's name for that is used."""
+    try:
+        return Path(environment.get("HOME") or Path.home())
+    except RuntimeError:
+        return Path("/nonexistent")
 
 
 def _runtime(environment: Mapping[str, str]) -> Path:

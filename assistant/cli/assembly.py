@@ -73,14 +73,15 @@ def open_context(config: Config, path_or_name: str = "") -> Context:
 
 
 def home_file(config: Config) -> Path | None:
-    """The user's home.yaml: as configured, else the one beside the user's configuration if there is one."""
+    """The home.yaml: as configured, else beside the user's configuration, else the system's, if there is one."""
     from assistant.folders import user_config_folder
     from assistant.grammar.home import HOME_FILE
+    from assistant.layers import SYSTEM_FOLDER
 
     if config.home.file:
         return Path(config.home.file).expanduser()
-    own = user_config_folder(os.environ) / HOME_FILE
-    return own if own.is_file() else None
+    places = (user_config_folder(os.environ) / HOME_FILE, SYSTEM_FOLDER / HOME_FILE)
+    return next((place for place in places if place.is_file()), None)
 
 
 def switched_off(config: Config, group: str) -> frozenset[str]:

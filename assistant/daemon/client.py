@@ -22,7 +22,8 @@ from assistant.errors import AssistantError, UsageError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-CONNECT_S = 2.0
+HELLO_S = 10.0
+"""A daemon that is only starting answers once its program is loaded."""
 ANSWER_S = 30.0
 SYSTEM_SOCKET = Path("/run/assistant/assistant.sock")
 
@@ -37,7 +38,7 @@ class Client:
     def __init__(self, connection: socket.socket, where: str) -> None:
         self._connection, self._where = connection, where
         self._file = connection.makefile("rb")
-        hello = self._line()
+        hello = self._answered()
         if hello.startswith(b'{"ok":false'):
             answer = msgspec.json.decode(hello, type=Answer)
             assert answer.error is not None
@@ -54,7 +55,7 @@ class Client:
     def connect(cls, path: Path) -> Self:
         """Connect to the daemon at `path`. Raises NoDaemon, or UsageError where this user may not."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(CONNECT_S)
+        connection.settimeout(HELLO_S)
         try:
             connection.connect(str(path))
         except PermissionError:
@@ -75,7 +76,7 @@ class Client:
         """The result of a request, as plain values. Raises the error that it was refused with."""
         self._send({"do": do, **{name: value for name, value in fields.items() if value is not None}})
         self._connection.settimeout(ANSWER_S)
-        while not isinstance(answer := read_answer(self._line()), Answer):
+        while not isinstance(answer := read_answer(self._answered()), Answer):
             continue  # an event of an earlier subscription
         if answer.error is not None:
             raise raised(answer.error)
@@ -110,7 +111,16 @@ class Client:
         except OSError:
             raise self._gone() from None
 
+    def _answered(self) -> bytes:
+        """The next line, which should have come by now."""
+        try:
+            return self._line()
+        except TimeoutError:
+            remedy = "`assistant service logs` may say what it does"
+            raise NoDaemon("the daemon does not answer", where=self._where, remedy=remedy) from None
+
     def _line(self) -> bytes:
+        """The next line. Raises TimeoutError when none came in time."""
         try:
             line = self._file.readline(2 * MAX_LINE_BYTES)
         except TimeoutError:
