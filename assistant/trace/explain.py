@@ -18,9 +18,10 @@ from assistant.trace.record import (
     voice_probabilities,
 )
 from assistant.trace.replay import context_of
-from assistant.types import Hypothesis, Outcome
+from assistant.types import Hypothesis, Outcome, Transcript
 from assistant.understand.calibration import FEATURES, MARGIN_CAP, Calibration, calibration, features
 from assistant.understand.decide import rivals
+from assistant.understand.fused import fuse
 
 Pieces = Callable[[tuple[int, ...]], tuple[str, ...]]
 """Token ids → how each is written, a leading space kept ("▁latte" as " latte")."""
@@ -141,6 +142,7 @@ def _because(record: Record, pieces: Pieces | None) -> Iterator[str]:
     yield from _fit(decided, best, others, rule)
     if decided.outcome == Outcome.ACCEPT.value:
         yield _clear(best, others, rule)
+    yield from _compared(record, transcript, others)
     if pieces is not None and len(best.tokens):
         yield from _faint(record.hypotheses[0], pieces)
 
@@ -178,6 +180,23 @@ def _fit(decided: Verdict, best: Hypothesis, others: tuple[Hypothesis, ...], rul
     needed = _needed_per_token(best, others, rule, limit)
     if needed is not None:
         yield f"It scored {best.score_per_token:.2f} nats a token; {needed:.2f} would have been enough."
+
+
+def _compared(record: Record, transcript: Transcript, others: tuple[Hypothesis, ...]) -> Iterator[str]:
+    """What the fused net said of it."""
+    best, fusion = transcript.hypotheses[0], transcript.fusion
+    if fusion is None or best.agreement is None:
+        return
+    first = fuse.preferred(transcript)
+    if first is None:
+        yield f"Compared with the sound ({record.fused}): {fuse.agrees(best):.0%} that this was said."
+    else:
+        yield (
+            f"The recogniser preferred “{first.text}”; compared with the sound ({record.fused}), "
+            f"{fuse.agrees(best):.0%} that “{best.text}” was said, {fuse.agrees(first):.0%} that the other was."
+        )
+    whole = fuse.whole(fuse.values(best, others), fusion)
+    yield f"The chance that this was all that was said is {whole:.0%} (it asks below {fusion.doubt:.0%})."
 
 
 def _needed_per_token(

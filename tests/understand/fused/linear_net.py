@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,11 +75,7 @@ def write_bundle(
 ) -> Path:
     """A bundle of one variant in `folder`, features neither rotated nor scaled; `changes` go into the manifest."""
     spec = spec or FeatureSpec()
-    rng = np.random.default_rng(0)
-    states, vectors = (
-        rng.normal(size=(600, width)).astype(np.float32) for width in (spec.audio_dim, spec.vector_width)
-    )
-    features = unfitted(spec, states, vectors).to_bytes()
+    features = _features(spec)
     folder.mkdir(parents=True)
     (folder / FEATURES_FILE).write_bytes(features)
     (folder / "full.tflite").write_bytes(net)
@@ -102,6 +99,13 @@ def write_bundle(
     }
     (folder / MANIFEST_FILE).write_bytes(write_manifest(Manifest(**(made | changes))))
     return folder
+
+
+@functools.cache
+def _features(spec: FeatureSpec) -> bytes:
+    rng = np.random.default_rng(0)
+    rows = (rng.normal(size=(600, width)).astype(np.float32) for width in (spec.audio_dim, spec.vector_width))
+    return unfitted(spec, *rows).to_bytes()
 
 
 class _Builder:
