@@ -76,11 +76,19 @@ class Supervisor:
     """All parts of one daemon.
 
     report: is told of every change of state. lost: is called when an essential part is given up; the daemon then ends,
-    and whoever started it starts it anew.
+    and whoever started it starts it anew. stop_within_s: so long may a part take to stop before it is left behind.
     """
 
-    def __init__(self, clock: Clock, report: Callable[[PartStatus], None], lost: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        report: Callable[[PartStatus], None],
+        lost: Callable[[str], None],
+        *,
+        stop_within_s: float = STOP_WITHIN_S,
+    ) -> None:
         self._clock, self._report, self._lost = clock, report, lost
+        self._stop_within_s = stop_within_s
         self._kept: dict[str, _Kept] = {}
         self._looking: asyncio.Task[None] | None = None
         self._looked_at: float | None = None
@@ -103,14 +111,14 @@ class Supervisor:
             self._step(kept, supervision.Stop(self._clock.monotonic()))
         waiting = [task for kept in self._kept.values() for task in kept.stopping]
         if waiting:
-            await asyncio.wait(waiting, timeout=STOP_WITHIN_S)
+            await asyncio.wait(waiting, timeout=self._stop_within_s)
 
     async def remove(self, name: str) -> None:
         """Stop one and keep it no more."""
         kept = self._kept.pop(name)
         self._step(kept, supervision.Stop(self._clock.monotonic()))
         if kept.stopping:
-            await asyncio.wait(kept.stopping, timeout=STOP_WITHIN_S)
+            await asyncio.wait(kept.stopping, timeout=self._stop_within_s)
 
     def restart(self, name: str) -> None:
         """Begin anew with one that was given up; nothing happens to others."""
@@ -179,7 +187,7 @@ class Supervisor:
 
     def _stop(self, kept: _Kept) -> None:
         task, kept.task = kept.task, None
-        stopping = asyncio.create_task(_end(kept.part, task), name=f"stop {kept.part.name}")
+        stopping = asyncio.create_task(_end(kept.part, task, self._stop_within_s), name=f"stop {kept.part.name}")
         kept.stopping.add(stopping)
         stopping.add_done_callback(kept.stopping.discard)
 
@@ -244,19 +252,19 @@ class Joined:
         return self._integration.status()
 
 
-async def _end(part: Part, life: asyncio.Task[None] | None) -> None:
+async def _end(part: Part, life: asyncio.Task[None] | None, within_s: float) -> None:
     """Stop `part`, and its life, whether or not it wants to end."""
     if life is not None and life is not asyncio.current_task():
         life.cancel()
     try:
-        await asyncio.wait_for(part.stop(), STOP_WITHIN_S)
+        await asyncio.wait_for(part.stop(), within_s)
     except asyncio.TimeoutError:
         log.warning("%s: it did not stop in time and is left behind", part.name)
     except Exception as error:  # noqa: BLE001  it is wanted no more, whatever it says
         log.warning("%s: when it was stopped: %s", part.name, _in_words(error))
     if life is not None:
         with contextlib.suppress(asyncio.CancelledError, Exception):
-            await asyncio.wait_for(life, STOP_WITHIN_S)
+            await asyncio.wait_for(life, within_s)
 
 
 def _in_words(error: BaseException) -> str:
