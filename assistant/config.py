@@ -24,6 +24,7 @@ Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
 Threads = Annotated[int, Meta(ge=1, le=64)]
 WakeScore = Annotated[float, Meta(gt=0, le=1)]
 PlaceM = tuple[float, float, float]
+HOURS = r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$"
 
 
 class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -110,7 +111,7 @@ class Recognize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     engine: Annotated[str, Meta(min_length=1, description="moonshine, vosk, or the name of a plug-in")] = "moonshine"
     threads: Annotated[Threads, Meta(description="threads that recognition may use")] = 1
-    beam: Annotated[int, Meta(ge=1, le=64, description="hypotheses kept at each step")] = 16
+    beam: Annotated[int, Meta(ge=1, le=64, description="hypotheses kept at each step, at most")] = 16
     prune: Annotated[
         float,
         Meta(gt=0, description="nats below the best at which a hypothesis is given up; a context may set its own"),
@@ -154,6 +155,37 @@ class Trace(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         int, Meta(ge=1, le=100_000, description="disk space for records, megabytes; the oldest make room")
     ] = 20
     max_days: Annotated[float, Meta(gt=0, le=36_500, description="records older than so many days are dropped")] = 14
+
+
+class Schedule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How hard it tries, so that answers stay in time on a busy board: see docs/scheduler.md."""
+
+    enabled: Annotated[
+        bool,
+        Meta(description="choose a plan for each utterance while it listens; otherwise recognize.beam always holds"),
+    ] = True
+    policy: Annotated[
+        str, Meta(min_length=1, description="who chooses: slo, greedy, fixed, or the name of a plug-in")
+    ] = "slo"
+    plan: Annotated[
+        str | None, Meta(description="the plan that the policy fixed always takes; null takes the most accurate")
+    ] = None
+    p95_ms: Annotated[
+        int,
+        Meta(
+            ge=50, le=60_000, description="from the end of speech, 95 of 100 decisions fall within so many milliseconds"
+        ),
+    ] = 400
+    energy_weight: Annotated[
+        float, Meta(ge=0, le=1, description="share of accuracy (0 to 1) that it gives up to save a joule")
+    ] = 0.0
+    max_temperature_c: Annotated[
+        float, Meta(ge=30, le=120, description="from this temperature of the board on it only tries a little, °C")
+    ] = 80.0
+    quiet_hours: Annotated[
+        Annotated[str, Meta(pattern=HOURS)] | None,
+        Meta(description="when it only tries a little, so that no fan starts: 22:00-07:00, for example"),
+    ] = None
 
 
 class Home(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -213,6 +245,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     understand: Understand = Understand()
     speak: Speak = Speak()
     trace: Trace = Trace()
+    schedule: Schedule = Schedule()
     home: Home = Home()
     mqtt: Mqtt = Mqtt()
     wyoming: Wyoming = Wyoming()
