@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.recognize.moonshine.columns import log_sum_exp
-from assistant.recognize.moonshine.model import Encoded, Model
+from assistant.recognize.moonshine.model import Encoded, Model, Step
 from assistant.recognize.moonshine.space import Space, Ways
 from assistant.recognize.moonshine.tokenizer import END, START
 
@@ -25,6 +25,8 @@ STEPS_AT_LEAST, STEPS_PER_FRAME = 4, 0.24
 spoken orders: at most 9.3 a second. Beyond that the decoder is in a loop."""
 FREE_CHOICES = 6
 """Tokens tried in a wildcard at each step, beside the known words that may end it."""
+PIECE_WEIGHT = 0.5
+"""Nats for each token of a wildcard that does not begin a word: what the tokenizer writes in one piece is common."""
 FREE_ILM_FLOOR = -2.5
 """Least expectation, nats, that a wildcard's token is credited with: without it the rarest words win."""
 
@@ -144,9 +146,9 @@ class Beam:
             self._work += len(tokens)
             ways = self._space.ways(states, tokens, parents, at)
             logits = ways.columns.extend(step)
-            ways, log_p = _with_free(ways, logits, self._options)
+            ways, log_p, norm = _with_free(ways, logits, step, self._model, self._options)
             ways = _expecting_echoes(ways, histories)
-            chosen = self._advance(ways, log_p, logits, scores, weights)
+            chosen = self._advance(ways, log_p, logits, norm, scores, weights)
             if not len(chosen[0]):
                 break
             states, scores, weights, tokens, parents = chosen
@@ -157,10 +159,12 @@ class Beam:
         """Whether a finished sentence is as good as the best row: going on would only add to that row's costs."""
         return max((end.score for end in self._ends), default=-np.inf) >= float(scores[0])
 
-    def _advance(self, ways: Ways, log_p: Floats, logits: Floats, scores: Floats, weights: Floats) -> _Rows:
+    def _advance(
+        self, ways: Ways, log_p: Floats, logits: Floats, norm: Floats, scores: Floats, weights: Floats
+    ) -> _Rows:
         """Note the sentences that end here and choose the rows of the next beam."""
         o = self._options
-        self._end(ways, logits, scores, weights)
+        self._end(ways, logits, norm, scores, weights)
         total = scores[ways.row] + log_p - o.lambda_ * ways.ilm + ways.weight
         best = float(total.max(initial=-np.inf))
         done = max((end.score for end in self._ends), default=-np.inf)
@@ -172,11 +176,11 @@ class Beam:
         self._layers.append(_Layer(parents, tokens, log_p[alive], ways.ilm[alive]))
         return ways.to[alive], total[alive], weights[ways.row[alive]] + ways.weight[alive], tokens, parents
 
-    def _end(self, ways: Ways, logits: Floats, scores: Floats, weights: Floats) -> None:
+    def _end(self, ways: Ways, logits: Floats, norm: Floats, scores: Floats, weights: Floats) -> None:
         if not len(ways.end_row):
             return
         rows = ways.end_row
-        log_p = logits[rows, ways.columns.end] - log_sum_exp(logits[rows])
+        log_p = logits[rows, ways.columns.end] - norm[rows]
         score = scores[rows] + log_p - self._options.lambda_ * ways.end_ilm + ways.end_weight
         for i, row in enumerate(rows.tolist()):
             self._ends.append(
@@ -239,33 +243,51 @@ def _expecting_echoes(ways: Ways, histories: list[tuple[int, ...]]) -> Ways:
     return replace(ways, ilm=np.where(echoed, np.maximum(ways.ilm, ECHO_ILM), ways.ilm).astype(np.float32))
 
 
-def _with_free(ways: Ways, logits: NDArray[np.float32], options: BeamOptions) -> tuple[Ways, NDArray[np.float32]]:
-    """Log-probabilities of all ways; rows in a wildcard get their likeliest free tokens as further ways."""
+def _with_free(
+    ways: Ways, logits: Floats, step: Step, model: Model, options: BeamOptions
+) -> tuple[Ways, Floats, Floats]:
+    """Ways, their log-probabilities, and the log of each row's sum; rows in a wildcard get their likeliest free tokens.
+
+    These rows see the whole vocabulary of words (`Model.wild`), the others the frequent tokens and the context's own.
+    """
     norm = log_sum_exp(logits)
-    log_p = logits[ways.row, ways.column] - norm[ways.row]
     if not ways.free:
-        return ways, log_p
-    rows, tokens, to, ilm, more = [], [], [], [], []
-    for row, state, row_ilm in ways.free:
-        expected = np.maximum(row_ilm, FREE_ILM_FLOOR)
+        return ways, logits[ways.row, ways.column] - norm[ways.row], norm
+    inside = np.array([row for row, _, _ in ways.free])
+    wild = _wild_logits(ways, step.hidden[inside], model)
+    norm[inside] = np.logaddexp(norm[inside], log_sum_exp(wild))
+    allowed = np.flatnonzero(ways.columns.free >= 0)
+    candidates = np.concatenate([ways.columns.free[allowed], model.wild.tokens])
+    weights = np.where(model.begins_word[candidates], 0.0, -PIECE_WEIGHT).astype(np.float32)
+    found: list[tuple[int, int, int, float, float, float]] = []
+    for at, (row, state, row_ilm) in enumerate(ways.free):
+        heard = np.concatenate([logits[row, allowed], wild[at]])
+        expected = np.full(len(candidates), FREE_ILM_FLOOR, np.float32)
+        expected[: len(allowed)] = np.maximum(row_ilm[allowed], FREE_ILM_FLOOR)
+        gain = heard - options.lambda_ * expected + weights
         known = set(ways.token[ways.row == row].tolist())
-        allowed = np.flatnonzero(ways.columns.free >= 0)
-        gain = logits[row, allowed] - options.lambda_ * expected[allowed]
-        for column in allowed[np.argsort(-gain)[:FREE_CHOICES]].tolist():
-            token = int(ways.columns.free[column])
+        for i in np.argpartition(-gain, FREE_CHOICES)[:FREE_CHOICES].tolist():
+            token = int(candidates[i])
             if token not in known:
-                rows.append(row)
-                tokens.append(token)
-                to.append(state)
-                ilm.append(float(expected[column]))
-                more.append(float(logits[row, column] - norm[row]))
+                found.append((row, token, state, heard[i] - norm[row], expected[i], weights[i]))
+    log_p = logits[ways.row, ways.column] - norm[ways.row]
+    rows, tokens, to, more, ilm, weight = zip(*found, strict=True) if found else ((),) * 6
     joined = replace(
         ways,
         row=np.concatenate([ways.row, np.array(rows, np.int32)]),
         token=np.concatenate([ways.token, np.array(tokens, np.int32)]),
         to=np.concatenate([ways.to, np.array(to, np.int32)]),
         ilm=np.concatenate([ways.ilm, np.array(ilm, np.float32)]),
-        weight=np.concatenate([ways.weight, np.zeros(len(rows), np.float32)]),
+        weight=np.concatenate([ways.weight, np.array(weight, np.float32)]),
         free=[],
     )
-    return joined, np.concatenate([log_p, np.array(more, np.float32)])
+    return joined, np.concatenate([log_p, np.array(more, np.float32)]), norm
+
+
+def _wild_logits(ways: Ways, hidden: Floats, model: Model) -> Floats:
+    """Logits of the words beyond the frequent tokens, float32 [rows, wild]; those that the context has are left out."""
+    logits: Floats = hidden @ model.wild.weights
+    own = ways.columns.tokens[len(model.vocabulary) :]
+    at = np.searchsorted(model.wild.tokens, own).clip(max=len(model.wild.tokens) - 1)
+    logits[:, at[model.wild.tokens[at] == own]] = -np.inf
+    return logits

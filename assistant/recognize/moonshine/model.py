@@ -11,6 +11,7 @@ import importlib.util
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,14 @@ class Step:
     past: Past
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Wild:
+    """Words beyond the frequent tokens. tokens: int32 [n], ascending; weights: float32 [288, n], output layer."""
+
+    tokens: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+
 class Model:
     """The two sessions. Thread-safe: holds no state between calls."""
 
@@ -222,6 +231,7 @@ class Model:
         self.marks = frozenset(self.tokenizer.encode_word(mark, glued=True)[0] for mark in SENTENCE_MARKS)
         self.vocabulary = base_vocabulary().astype(np.int32)
         self.free = self.text_tokens(self.vocabulary)
+        self.begins_word = np.array([self.tokenizer.begins_word(token) for token in range(len(self.tokenizer))])
         self.column = np.full(len(self.tokenizer), -1, np.int32)
         self.column[self.vocabulary] = np.arange(len(self.vocabulary), dtype=np.int32)
         self._names = [output.name for output in self._decoder.get_outputs()]
@@ -253,6 +263,13 @@ class Model:
             feed[f"past_v_{layer}"] = past[2 * layer + 1]
         logits, hidden, attention, *present = self._decoder.run(self._names, feed)
         return Step(logits, hidden, attention, present)
+
+    @cached_property
+    def wild(self) -> Wild:
+        """The rarer words and pieces, for wildcards; made when they are first needed (18 MB)."""
+        rare = np.setdiff1d(np.arange(len(self.tokenizer), dtype=np.int32), self.vocabulary)
+        tokens = rare[np.fromiter(map(self.tokenizer.is_word_piece, rare.tolist()), bool, len(rare))]
+        return Wild(tokens, self.columns_of(tokens))
 
     def text_tokens(self, tokens: NDArray[np.int32]) -> NDArray[np.int32]:
         """The same tokens, -1 for those that a wildcard may not take."""

@@ -84,8 +84,13 @@ class Tokenizer:
         return self._pieces[token].startswith(SPACE.encode())
 
     def is_text(self, token: int) -> bool:
-        """True for pieces of words (letters, digits, apostrophe, hyphen), as a wildcard may hold."""
+        """True for pieces of words (letters, digits, apostrophe), as a wildcard may hold."""
         if token < FIRST_BYTE + BYTES:
             return False
         text = self._pieces[token].decode("utf-8", "replace").replace(SPACE, "")
-        return text.isascii() and all(c.isalnum() or c in "'-" for c in text)
+        return text.isascii() and all(c.isalnum() or c == "'" for c in text)
+
+    def is_word_piece(self, token: int) -> bool:
+        """True for pieces of plain words in lower case."""
+        text = self._pieces[token].decode("utf-8", "replace").replace(SPACE, "")
+        return self.is_text(token) and text.isalpha() and text.islower()

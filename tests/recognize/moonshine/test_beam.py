@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assistant.grammar.load import load_context
-from assistant.grammar.tree import Choice, Context, Sequence, Template, Text
+from assistant.grammar.tree import Choice, Context, ListRef, Sequence, SlotList, Template, Text, Wildcard
 from assistant.recognize.moonshine.beam import Beam, BeamOptions, SearchResult
 from assistant.recognize.moonshine.columns import columns_for, log_sum_exp
 from assistant.recognize.moonshine.engine import voiced_stretch
@@ -150,3 +150,34 @@ def test_a_late_search_still_answers_with_a_whole_sentence(
 
 def test_a_search_that_is_never_late_is_not_marked(model: Model, compiled: Compiled, order: Encoded) -> None:
     assert not hurried(model, compiled, order, 99).stopped
+
+
+def free_words() -> Context:
+    """One sentence with anything in it."""
+    things: dict[str, SlotList] = {"thing": Wildcard("thing")}
+    node = Sequence((Text("add "), ListRef("thing", "item"), Text(" to the shopping list")))
+    return context_with(Template("Add", node, ""), lists=things)
+
+
+@pytest.mark.parametrize("thing", ["dragon fruit", "fishing line", "tennis balls"])
+def test_free_words_may_be_any_word_and_not_only_a_frequent_one(
+    thing: str, model: Model, utterance: Callable[[str], Utterance]
+) -> None:
+    tokens = [token for word in thing.split() for token in model.tokenizer.encode_word(word)]
+    assert not set(tokens).issubset(model.vocabulary.tolist())
+    sound = model.encode(voiced_stretch(utterance(f"add {thing} to the shopping list"))[0])
+    best = search(model, compile_grammar(free_words(), model), sound).sentences[0]
+    assert model.tokenizer.decode(best.tokens.tolist()).lower().rstrip(".") == f"add {thing} to the shopping list"
+
+
+def test_a_word_that_the_context_has_and_the_rarer_words_too_counts_once(
+    model: Model, utterance: Callable[[str], Utterance]
+) -> None:
+    dragon = model.tokenizer.encode_word("dragon")[0]
+    assert dragon in model.wild.tokens
+    known = Template("Feed", Text("dragon food"), "")
+    both = context_with(*free_words().templates, known, lists={"thing": Wildcard("thing")})
+    sound = model.encode(voiced_stretch(utterance("add dragon fruit to the shopping list"))[0])
+    with_it, without = (search(model, compile_grammar(c, model), sound).sentences[0] for c in (both, free_words()))
+    assert with_it.tokens.tolist() == without.tokens.tolist()
+    assert with_it.log_p == pytest.approx(without.log_p, abs=0.2)
