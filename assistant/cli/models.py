@@ -1,4 +1,4 @@
-"""`assistant models`: list, fetch and check the models that engines load."""
+"""`assistant models`: list, fetch and check the models that engines load, and the bundles of the fused model."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.cli import bundles
 from assistant.cli.output import add_json_option, print_json, styled, table
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ EXAMPLES = """examples:
   assistant models pull vosk-small-en
   assistant models verify
   assistant models path vosk-small-en
+  assistant models use generic/tiny
 """
 
 _STEPS = {"fetch": "fetching", "unpack": "unpacking", "check": "checking"}
@@ -53,6 +56,13 @@ def register(subparsers: Any) -> None:
     )
     verify.add_argument("names", metavar="NAME", nargs="*", help="model (default: all that are installed)")
     verify.set_defaults(run=_verify)
+    use = verbs.add_parser(
+        "use",
+        help="choose the fused model",
+        description="Write into your configuration which bundle of the fused model is used.",
+    )
+    use.add_argument("name", metavar="on|off|VARIANT|NAME[/VARIANT]", help="a bundle as `models list` names it")
+    use.set_defaults(run=_use)
     for verb in verbs.choices.values():
         add_json_option(verb)
 
@@ -62,6 +72,7 @@ def _list(args: argparse.Namespace) -> int:
 
     store = _store(args)
     rows = [_row(store, model) for model in catalogue().values()]
+    rows += [bundles.row(name, folder) for name, folder in _bundles(args).items()]
     if args.json:
         print_json(rows)
     else:
@@ -76,22 +87,31 @@ def _list(args: argparse.Namespace) -> int:
 def _info(args: argparse.Namespace) -> int:
     from assistant.models.catalogue import find_model
 
+    folder = _bundles(args).get(args.name)
+    if folder is not None:
+        _print_facts(bundles.facts(args.name, folder), as_json=args.json)
+        return 0
     model = find_model(args.name)
     facts: dict[str, Any] = {**_row(_store(args), model), "about": model.about, "home": model.home}
     if model.archive is not None:
         facts |= {"url": model.archive.url, "sha256": model.archive.sha256}
     if model.package is not None:
         facts |= {"package": f"{model.package.distribution}=={model.package.version}", "sha256": model.package.files}
-    if args.json:
+    _print_facts(facts, as_json=args.json)
+    return 0
+
+
+def _print_facts(facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
         print_json(facts)
-        return 0
-    hashes = facts.pop("sha256")
+        return
+    hashes = facts.pop("sha256", None)
     facts["size"] = _size(facts)
-    lines = list(facts.items()) + (list(hashes.items()) if isinstance(hashes, dict) else [("sha256", hashes)])
+    lines = list(facts.items()) + (list(hashes.items()) if isinstance(hashes, dict) else [])
+    lines += [("sha256", hashes)] if isinstance(hashes, str) else []
     width = max(len(str(key)) for key, _ in lines)
     for key, value in lines:
-        print(f"{styled(f'{key:{width}}', 'bold')}  {'-' if value is None else value}")
-    return 0
+        print(f"{styled(f'{key:{width}}', 'bold')}  {'-' if value is None or value == '' else value}")
 
 
 def _path(args: argparse.Namespace) -> int:
@@ -137,21 +157,39 @@ def _verify(args: argparse.Namespace) -> int:
     from assistant.errors import ModelError
     from assistant.models.catalogue import catalogue, find_model
 
-    store = _store(args)
+    store, found = _store(args), _bundles(args)
     installed = [model for model in catalogue().values() if store.path(model) is not None]
-    models = [find_model(name) for name in args.names] or installed
-    results = []
+    models = [find_model(name) for name in args.names if name not in found] if args.names else installed
+    results: list[dict[str, Any]] = []
     for model in models:
         with _progress(model.name) as on_progress:
-            faults = store.verify(model, on_progress)
+            faults = [{"path": fault.path, "what": fault.what} for fault in store.verify(model, on_progress)]
         results.append({"name": model.name, "sound": not faults, "faults": faults})
-        if not args.json:
-            print(f"{model.name}: {styled('sound', 'green') if not faults else styled('damaged', 'red')}")
-            for fault in faults:
-                print(f"  {fault.path} {fault.what}")
+    for name in [name for name in args.names if name in found] if args.names else found:
+        faults = bundles.faults(found[name])
+        results.append({"name": name, "sound": not faults, "faults": faults})
+    for result in [] if args.json else results:
+        print(f"{result['name']}: {styled('sound', 'green') if result['sound'] else styled('damaged', 'red')}")
+        for fault in result["faults"]:
+            print(f"  {fault['path']} {fault['what']}")
     if args.json:
         print_json(results)
     return 0 if all(result["sound"] for result in results) else ModelError.exit_code
+
+
+def _use(args: argparse.Namespace) -> int:
+    path = bundles.use(args.name, _bundles(args))
+    if args.json:
+        print_json({bundles.KEY: args.name, "path": path})
+    else:
+        print(f"{bundles.KEY}: {args.name} ({path})")
+    return 0
+
+
+def _bundles(args: argparse.Namespace) -> dict[str, Path]:
+    from assistant.cli.settings import load_settings
+
+    return bundles.find_bundles(load_settings(args).config)
 
 
 def _store(args: argparse.Namespace) -> Store:

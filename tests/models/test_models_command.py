@@ -7,6 +7,8 @@ import pytest
 
 from assistant.cli.main import main
 from assistant.models.catalogue import catalogue
+from assistant.understand.fused.projection import FeatureSpec
+from tests.understand.fused.linear_net import linear_net, write_bundle
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +21,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_list_shows_every_model_and_its_state(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert set(rows) == set(catalogue())
+    assert {name for name, row in rows.items() if row["engine"] != "fused"} == set(catalogue())
     assert rows["moonshine-tiny-en"]["state"] == "installed"
     assert rows["vosk-small-en"]["state"] == "absent"
     assert main(["models", "list"]) == 0
@@ -66,3 +68,56 @@ def test_pull_checks_all_names_before_it_fetches(capsys: pytest.CaptureFixture[s
 def test_pull_of_a_packaged_model_says_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "pull", "moonshine-tiny-en"]) == 0
     assert "licence MIT" in capsys.readouterr().out
+
+
+@pytest.fixture
+def own_bundle(tmp_path: Path) -> Path:
+    """A bundle in the user's data folder."""
+    net = linear_net(FeatureSpec(), {})
+    return write_bundle(tmp_path / ".local/share/assistant/bundles/mine", net, licences={"an4": "BSD-like"})
+
+
+def test_a_bundle_is_listed_described_and_verified(own_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["mine"]["path"] == str(own_bundle)
+    assert (rows["mine"]["engine"], rows["mine"]["state"], rows["mine"]["licence"]) == (
+        "fused",
+        "installed",
+        "BSD-like",
+    )
+    assert main(["models", "info", "mine"]) == 0
+    assert "every one" in capsys.readouterr().out
+    assert main(["models", "verify", "mine", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"name": "mine", "sound": True, "faults": []}]
+
+
+def test_a_spoilt_bundle_is_damaged(own_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (own_bundle / "full.tflite").write_bytes(b"spoilt")
+    assert main(["models", "verify", "mine"]) == 6
+    assert "full.tflite is not the file" in capsys.readouterr().out
+    (own_bundle / "manifest.json").write_text("{")
+    assert main(["models", "verify"]) == 6
+    assert "manifest.json is not a manifest" in capsys.readouterr().out
+    assert main(["models", "list", "--json"]) == 0
+    assert '"damaged"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("choice", ["mine", "mine/full", "full", "off", "on"])
+def test_a_choice_is_kept_in_the_users_configuration(
+    own_bundle: Path, choice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert own_bundle.is_dir()
+    assert main(["models", "use", choice]) == 0
+    capsys.readouterr()
+    assert main(["config", "show", "understand.fused", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"understand.fused": choice}
+
+
+@pytest.mark.parametrize("choice", ["yours", "mine/huge", "huge"])
+def test_what_is_not_there_cannot_be_chosen(own_bundle: Path, choice: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert own_bundle.is_dir()
+    assert main(["models", "use", choice]) == 6
+    assert choice.rpartition("/")[2] in capsys.readouterr().err
+    assert main(["config", "show", "understand.fused", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"understand.fused": "on"}
