@@ -180,13 +180,15 @@ def build_understander(
     background: bool = False,
     acts: bool = False,
     announce: Announce | None = None,
+    in_time: bool = False,
 ) -> Understander:
     """Engine, contexts, skills and replies as configured.
 
     acts: with the skills of the contexts, and what they keep; without, nothing is done in the world.
-    announce: where skills may speak up.
+    announce: where skills may speak up. in_time: somebody waits for the answers, so how hard it tries is scheduled.
     """
     from assistant.act.skills import built_in
+    from assistant.cli.scheduling import build_scheduler
     from assistant.pipeline import Understander
 
     clock = clock or SystemClock()
@@ -199,7 +201,8 @@ def build_understander(
         bound |= {name: prepare_context(recognizer, open_context(config, name)) for name in names}
     contexts = [one.context for one in bound.values()]
     skills = build_skills(config, clock, contexts, announce) if acts else built_in(clock)
-    understander = Understander(recognizer, prepared, skills, clock, bundle_finder(config, recognizer))
+    scheduler = build_scheduler(config, recognizer, clock) if in_time else None
+    understander = Understander(recognizer, prepared, skills, clock, bundle_finder(config, recognizer), scheduler)
     for name, one in bound.items():
         understander.bind(name, one)
     return understander

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from assistant.audio.source import Source
     from assistant.config import Config
     from assistant.pipeline import Understander
-    from assistant.types import Decision
+    from assistant.types import Decision, Understanding
 
 EXAMPLES = """examples:
   assistant run                              the default microphone, the configured context
@@ -130,7 +131,9 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, *, live:
     from assistant.work import InlineWorker, ThreadWorker
 
     mouth = Mouth(config)
-    understander = build_understander(config, background=live, acts=True, announce=mouth.announce if live else None)
+    understander = build_understander(
+        config, background=live, acts=True, announce=mouth.announce if live else None, in_time=live
+    )
     printer = Printer(as_json=args.json)
     mouth.language = understander.context.settings.language
     mouth.render_ahead(understander.replies.fixed_phrases())
@@ -219,25 +222,27 @@ class Printer:
 
     def show(self, decision: Decision) -> None:
         """Print one decision."""
+        felt_ms = None if decision.felt_ms is None else round(decision.felt_ms, 1)
+        more = {"felt_ms": felt_ms, "provisional": decision.provisional, "revises": decision.revises}
+        self.print(decision.understanding, decision.reply.text, decision.path, more)
+
+    def print(self, u: Understanding, reply: str, path: str, more: Mapping[str, Any]) -> None:
+        """Print what was understood and said. more: further fields of the JSON line."""
         from assistant.cli.understand import row_of
 
-        u = decision.understanding
-        row = row_of(decision.path, u)
         if self._json:
-            felt = None if decision.felt_ms is None else round(decision.felt_ms, 1)
-            more = {"provisional": decision.provisional, "revises": decision.revises}
-            print_json_line(row | {"reply": decision.reply.text, "felt_ms": felt} | more)
+            print_json_line(row_of(path, u) | {"reply": reply} | dict(more))
             return
         style = {"accept": "green", "ask": "yellow", "refuse": "red"}[u.outcome.value]
         times = "  ".join(f"{name} {value:.0f} ms" for name, value in u.timings_ms.items())
         slots = "  ".join(f"{name}={value}" for name, value in u.slots.items())
-        goes_on = styled("… and on: ", "dim") if decision.revises else ""
+        goes_on = styled("… and on: ", "dim") if more.get("revises") else ""
         print(f"{goes_on}{styled(u.outcome.value, style + ' bold')} “{u.text}”")
         if u.outcome.value != "refuse":
             print(f"    {styled(u.intent, 'bold')}  {slots}  confidence {u.confidence:.0%}")
         print(styled(f"    {times}", "dim"))
         if u.outcome.value != "accept":
             print(styled(f"    because {u.reason}", "dim"))
-        if decision.reply.text:
-            print(f"    {styled('reply', 'cyan')} {decision.reply.text}")
+        if reply:
+            print(f"    {styled('reply', 'cyan')} {reply}")
         sys.stdout.flush()

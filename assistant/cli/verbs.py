@@ -72,6 +72,7 @@ GROUPS = (
         "Run it all the time",
         (
             Verb("daemon", "daemon", "run all the time, with a control socket"),
+            Verb("service", "service", "start with the system: install, remove, look after"),
             Verb("status", "control", "what the daemon does, and how its parts are"),
             Verb("mute", "control", "let the daemon stop listening"),
             Verb("unmute", "control", "let the daemon listen again"),
@@ -84,6 +85,8 @@ GROUPS = (
         "Keep it",
         (
             Verb("models", "models", "list, fetch and check models"),
+            Verb("calibrate", "schedule", "measure what recognition costs on this board"),
+            Verb("schedule", "schedule", "what the scheduler sees, would choose, and makes of a day"),
             Verb("bench", "bench", "measure understanding, refusal, latency, memory and start"),
             Verb("plugins", "skill", "list recognisers, voices, skills, wake words and policies with their state"),
             Verb("config", "config", "show, check and edit the configuration"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from assistant.schedule.plans import Plan
+from assistant.schedule.predict import Prediction
 from assistant.schedule.signals import Signals, in_words
 
 MINUTE_S = 60.0
@@ -40,6 +41,11 @@ class Forecast:
     late_ms: float
     energy_mj: float = 0.0
     missing: str = ""
+
+    @property
+    def prediction(self) -> Prediction:
+        """Its two times."""
+        return Prediction(self.likely_ms, self.late_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,7 @@ class Greedy:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """Always the same plan; the dearest that is there where it is "" or gone."""
+    """Always the same plan; the most accurate that is there where it is "" or gone."""
 
     plan: str = ""
     name: str = "fixed"

@@ -19,9 +19,9 @@ from assistant.schedule.profile import Cost
 
 FORGET_S = 120.0
 """After so long without news a surprise is worth e^-1 of itself."""
-WANDER_PER_S = 0.002
-"""Variance that b gains a second: 0.25 of a natural logarithm (28 %) in half a minute."""
-LEAST_VARIANCE, MOST_VARIANCE = 0.0025, 0.09
+WANDER_PER_S = 0.001
+"""Variance that b gains a second: 0.17 of a natural logarithm in half a minute."""
+LEAST_VARIANCE, MOST_VARIANCE = 0.0025, 0.04
 JUMP_UP_SIGMAS, JUMP_DOWN_SIGMAS = 2.0, 3.0
 """Surprises: too hopeful a belief costs a late answer, too gloomy a one a little accuracy."""
 COVERED = 0.95

@@ -9,16 +9,18 @@ state between utterances. Safe to use from several threads.
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from assistant.clock import Clock
 from assistant.schedule import thermal
 from assistant.schedule.board import Board, Counters
 from assistant.schedule.plans import PLANS, Plan
 from assistant.schedule.policy import Choice, Forecast, History, Objective, Policy, Situation, Slo
-from assistant.schedule.predict import Belief, Prediction, learn, predict
+from assistant.schedule.predict import Belief, Prediction, aged, learn, predict
 from assistant.schedule.profile import Cost, Profile
 from assistant.schedule.signals import Signals, signals_of, slowdown
 from assistant.types import Pick
@@ -32,6 +34,20 @@ DEADLINE_SHARE = 0.9
 """Part of the budget after which decoding answers with what it has: the rest is for reading meanings and deciding."""
 TOO_SLOW_AGAIN_S = 3600.0
 """That no plan is fast enough is told once, and again only after so long without it."""
+
+
+class RecordedPick(Protocol):
+    """A pick, as it was chosen or as the trace keeps it."""
+
+    @property
+    def plan(self) -> str: ...
+    @property
+    def likely_ms(self) -> float: ...
+    @property
+    def late_ms(self) -> float: ...
+    @property
+    def measured_ms(self) -> float | None: ...
+
 
 Ready = Callable[[Plan], str]
 """Why a plan cannot run now, "" where it can."""
@@ -180,6 +196,22 @@ class Scheduler:
         """It was broken off: its time says nothing."""
         with self._lock:
             self._running.pop(pick.number, None)
+
+    def recall(self, picks: Iterable[tuple[RecordedPick, float, float]]) -> None:
+        """Learn from recorded choices, oldest first: each with its age (negative) and length of speech, seconds."""
+        now = self._clock.monotonic()
+        with self._lock:
+            state = self._state
+            for pick, age_s, speech_s in picks:
+                cost = self.profile.costs.get(pick.plan)
+                if cost is None or pick.measured_ms is None:
+                    continue
+                slow = pick.likely_ms / cost.time_ms(speech_s) / math.exp(aged(state.belief, now + age_s).log)
+                said = Prediction(pick.likely_ms, pick.late_ms)
+                state.belief = learn(
+                    state.belief, cost, speech_s, max(slow, 1.0), pick.measured_ms, now + age_s, predicted=said
+                )
+                state.history = replace(state.history, plan=pick.plan)
 
     def status(self, speech_s: float = 2.0) -> Status:
         """What it knows now, and would forecast for an utterance of `speech_s`."""

@@ -104,7 +104,8 @@ class Moonshine:
         o, settings = self.options.beam, context.settings
         if effort is not None:
             lambda_ = o.lambda_ if settings.lambda_ is None else settings.lambda_
-            return BeamOptions(effort.width, effort.prune, lambda_, o.late)
+            prune = effort.prune if settings.prune is None else settings.prune
+            return BeamOptions(effort.width, prune, lambda_, o.late)
         return BeamOptions(
             o.width,
             o.prune if settings.prune is None else settings.prune,
@@ -201,6 +202,7 @@ class MoonshineSession:
         groups: dict[object, list[Sentence]] = {}
         first: dict[object, Hypothesis] = {}
         spelt: dict[object, object] = {}
+        spans: dict[tuple[object, bytes], tuple[int, ...]] = {}
         options = self._engine.rerank_options(self._grammar.context)
         for sentence, meanings in self._read(result.sentences):
             for meaning in meanings:
@@ -210,9 +212,15 @@ class MoonshineSession:
                 if meaning.key not in first:
                     first[meaning.key] = self._hypothesis(sentence, meaning)
                 groups.setdefault(meaning.key, []).append(sentence)
-        ranked = rerank([(first[key], sentences) for key, sentences in groups.items()], options)
+                free = tuple(at for span in meaning.free.values() for at in range(*span))
+                spans[meaning.key, sentence.tokens.tobytes()] = free
         vectors = self._engine.model.vectors_of
-        return tuple(replace(h, vectors=frozen_array(vectors(h.tokens))) for h in ranked)
+        ranked = []
+        for key, sentences in groups.items():
+            [hypothesis] = rerank([(first[key], sentences)], options)
+            free = spans[key, hypothesis.tokens.tobytes()]
+            ranked.append(replace(hypothesis, spelt=free, vectors=frozen_array(vectors(hypothesis.tokens))))
+        return tuple(sorted(ranked, key=lambda hypothesis: -hypothesis.rerank))
 
     def _read(self, sentences: tuple[Sentence, ...]) -> Iterator[tuple[Sentence, list[Meaning]]]:
         """The best sentences with their meanings; further ones only as long as none has any."""

@@ -1,0 +1,137 @@
+"""The scheduler as configured: profile of this board, plans, policy and objective."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.errors import PluginError, StorageError, UsageError
+
+if TYPE_CHECKING:
+    from assistant.clock import Clock
+    from assistant.config import Config
+    from assistant.recognize.engine import Recognizer
+    from assistant.schedule.plans import Plan
+    from assistant.schedule.policy import Objective, Policy
+    from assistant.schedule.profile import Profile
+    from assistant.schedule.scheduler import Scheduler
+
+POLICIES = "assistant.policies"
+
+log = logging.getLogger(__name__)
+
+
+def build_scheduler(
+    config: Config, recognizer: Recognizer, clock: Clock, tell: Callable[[str], None] = log.warning
+) -> Scheduler | None:
+    """The scheduler for `recognizer`; None where it is switched off, or the engine cannot be adjusted."""
+    from assistant.recognize.engine import Adjustable
+    from assistant.schedule.board import Board
+    from assistant.schedule.scheduler import Scheduler
+
+    if not config.schedule.enabled or not isinstance(recognizer, Adjustable):
+        return None
+    plans = configured_plans(config)
+    engine = recognizer
+
+    def ready(plan: Plan) -> str:
+        return engine.ready(plan.effort) if plan.effort else "nothing understands sound alone"
+
+    return Scheduler(
+        board_profile(config, plans, tell),
+        clock,
+        Board(),
+        plans=plans,
+        policy=open_policy(config),
+        objective=lambda: objective(config, clock),
+        ready=ready,
+        tell=tell,
+    )
+
+
+def configured_plans(config: Config) -> tuple[Plan, ...]:
+    """The plans that search no wider than `recognize.beam`; one of exactly that width where no other fits."""
+    from assistant.schedule.plans import PLANS, Plan
+    from assistant.types import Effort
+
+    r = config.recognize
+    within = tuple(plan for plan in PLANS if plan.effort is None or plan.effort.width <= r.beam)
+    return within or (Plan(f"beam-{r.beam}", Effort(r.beam, r.prune), 0.0),)
+
+
+def profile_file(config: Config) -> Path:
+    """Where this board's profile is kept."""
+    from assistant.folders import folders
+    from assistant.schedule.profile import FILE
+
+    return folders(config.paths).state / FILE
+
+
+def board_profile(config: Config, plans: tuple[Plan, ...], tell: Callable[[str], None] = log.warning) -> Profile:
+    """The measured profile, or estimates where there is none, it is damaged, or of another board; `tell` says so."""
+    from assistant.schedule import profile as profiles
+    from assistant.schedule.priors import estimate
+
+    now = profiles.this_board(threads=config.recognize.threads)
+    names = [plan.name for plan in plans]
+    try:
+        found = profiles.load(profile_file(config))
+    except StorageError as error:
+        tell(f"{error}; until then estimates are used")
+        return estimate(plans, now)
+    if found is None:
+        log.info("this board was never measured (`assistant calibrate`): estimates are used")
+        return estimate(plans, now)
+    if profiles.foreign(found, now) or not set(names) & set(found.costs):
+        tell(f"the profile is of another board ({found.identity.board}); run `assistant calibrate`; estimates are used")
+        return estimate(plans, now)
+    reasons = profiles.stale(found, now, names)
+    if reasons:
+        log.info("the profile is stale (%s): `assistant calibrate` measures again", "; ".join(reasons))
+    return found
+
+
+def open_policy(config: Config) -> Policy:
+    """The configured policy, found by its entry point. Raises PluginError, UsageError."""
+    from assistant.schedule.plans import BY_NAME
+    from assistant.schedule.policy import Fixed, Greedy, Policy, Slo
+
+    name, plan = config.schedule.policy, config.schedule.plan or ""
+    if plan and plan not in BY_NAME:
+        raise UsageError(f"there is no plan {plan!r}", where="schedule.plan", remedy=f"choose of: {', '.join(BY_NAME)}")
+    ours: dict[str, Policy] = {"slo": Slo(), "greedy": Greedy(), "fixed": Fixed(plan)}
+    if name in ours:
+        return ours[name]
+    found = importlib.metadata.entry_points(group=POLICIES)
+    if name not in found.names:
+        names = ", ".join(sorted({*ours, *found.names}))
+        raise PluginError(f"there is no policy {name!r}", where="schedule.policy", remedy=f"choose one of: {names}")
+    policy = found[name].load()()
+    if not isinstance(policy, Policy):
+        raise PluginError("it has no name, or no method choose", where=f"policy {name}", remedy="see docs/scheduler.md")
+    return policy
+
+
+def objective(config: Config, clock: Clock) -> Objective:
+    """What is to be kept at this time of day."""
+    from assistant.schedule.policy import Objective
+
+    s = config.schedule
+    return Objective(
+        p95_ms=float(s.p95_ms),
+        energy_weight=s.energy_weight,
+        max_temperature_c=s.max_temperature_c,
+        quiet=s.quiet_hours is not None and within(s.quiet_hours, clock.wall()),
+    )
+
+
+def within(hours: str, wall_s: float) -> bool:
+    """Whether local time is within "22:00-07:00"."""
+    from datetime import datetime
+
+    now = datetime.fromtimestamp(wall_s).astimezone().strftime("%H:%M")
+    start, _, end = hours.partition("-")
+    return start <= now < end if start <= end else now >= start or now < end
