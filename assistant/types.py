@@ -161,6 +161,7 @@ class Hypothesis:
     terminal: True if no longer sentence of the grammar begins with this wording: nothing more can be said.
     response: key of the reply template that the wording asks for.
     agreement: what the fused net says of it, or None where it did not look.
+    spelt: which of `tokens` are free words: no list has them, and the recogniser spelt them by the sound alone.
     """
 
     intent: str
@@ -178,6 +179,7 @@ class Hypothesis:
     terminal: bool = False
     response: str = "default"
     agreement: Agreement | None = None
+    spelt: tuple[int, ...] = ()
 
     @property
     def score_per_token(self) -> float:

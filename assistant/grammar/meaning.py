@@ -8,12 +8,13 @@ it knows of each prefix.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from assistant.grammar.together import repeats
 from assistant.grammar.tokens import TokenNetwork
 from assistant.grammar.tree import Wildcard
+from assistant.types import EMPTY
 
 LOOP_TOKENS = 3
 """Free words in which so many tokens come a second time are a loop, not a thing."""
@@ -26,14 +27,15 @@ _Stack = tuple["_Frame", ...]
 class Meaning:
     """intent and canonical slots; weight: natural log of the wording's weight; template: index in the context.
 
-    free: the slots that free words fill, whose spelling is the recogniser's own.
+    free: the slots that free words fill, whose spelling is the recogniser's own: the first of their tokens, and the
+        one after the last.
     """
 
     intent: str
     slots: Mapping[str, Any]
     weight: float
     template: int
-    free: frozenset[str] = frozenset()
+    free: Mapping[str, tuple[int, int]] = field(default_factory=lambda: EMPTY)
 
     @property
     def key(self) -> tuple[str, _Slots]:
@@ -43,13 +45,16 @@ class Meaning:
     @property
     def apart_from_spelling(self) -> tuple[str, _Slots, frozenset[str]]:
         """Equal for meanings that differ only in how free words are written."""
-        return self.intent, tuple(sorted(pair for pair in self.slots.items() if pair[0] not in self.free)), self.free
+        known = tuple(sorted(pair for pair in self.slots.items() if pair[0] not in self.free))
+        return self.intent, known, frozenset(self.free)
 
 
 class _FreeWords(str):
-    """The value of a wildcard: text like any other, that remembers where it came from."""
+    """The value of a wildcard: text like any other, that remembers of which tokens it was made: `span`."""
 
-    __slots__ = ()
+    __slots__ = ("span",)
+    span: tuple[int, int]
+
 
 
 class _Frame(NamedTuple):
@@ -90,7 +95,7 @@ class MeaningParser:
             slots = {**template.slots, **dict(path.slots)}
             if repeats(template.intent, slots):
                 continue
-            free = frozenset(slot for slot, value in slots.items() if isinstance(value, _FreeWords))
+            free = {slot: value.span for slot, value in slots.items() if isinstance(value, _FreeWords)}
             slots |= {slot: str(slots[slot]) for slot in free}
             meaning = Meaning(template.intent, slots, weight, template_index, free)
             if meaning.key not in ends or ends[meaning.key].weight < weight:
@@ -162,7 +167,9 @@ class MeaningParser:
         frame = path.stack[-1]
         to = self._network.at(frame.after, mode)
         if frame.wildcard:
-            ended: _Slots = ((frame.slot, _FreeWords(self._decode(tokens[frame.since :]))),)
+            words = _FreeWords(self._decode(tokens[frame.since :]))
+            words.span = frame.since, len(tokens)
+            ended: _Slots = ((frame.slot, words),)
         else:
             ended = self._ended(path, self._network[path.position].node)
         return _Path(to, path.stack[:-1], path.slots + ended)
