@@ -93,7 +93,7 @@ def test_the_interpreters_that_are_allowed_are_those_that_are_advertised() -> No
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built from the sources."""
     folder = tmp_path_factory.mktemp("wheel")
-    for name in ("assistant", "benchmarks", "convert", "models"):
+    for name in ("assistant", "benchmarks", "convert", "models", "systemd"):
         shutil.copytree(ROOT / name, folder / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / "source" / name)

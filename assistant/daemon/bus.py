@@ -27,8 +27,8 @@ WAITING_EVENTS = 64
 """Events that may wait for one subscriber."""
 MOST_CONVERSATIONS = 16
 """Typed conversations that are remembered, one a source; the one that was quiet longest is forgotten."""
-MOST_WAITING_CALLS = 64
-"""Typed commands that may wait for their turn; more are told that it is busy."""
+MOST_WAITING_CALLS = 160
+"""Typed commands that may wait for their turn, one for each client of the control socket; more are told so."""
 
 T = TypeVar("T")
 

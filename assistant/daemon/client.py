@@ -83,9 +83,12 @@ class Client:
         return answer.result
 
     def events(self, timeout_s: float | None = None) -> Iterator[Event]:
-        """Subscribe; all events, as they come. timeout_s: longest silence, then it ends."""
+        """Subscribe now; all events from now on, as they come. timeout_s: longest silence, then it ends."""
         self.ask("subscribe")
         self._connection.settimeout(timeout_s)
+        return self._events()
+
+    def _events(self) -> Iterator[Event]:
         while True:
             try:
                 event = read_answer(self._line())

@@ -23,8 +23,9 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from assistant import errors
+from assistant.config import ConfigErrors
 from assistant.daemon.events import Event
-from assistant.errors import AssistantError, UsageError
+from assistant.errors import AssistantError, ConfigError, UsageError
 from assistant.types import SAMPLE_RATE_HZ
 
 PROTOCOL = 1
@@ -151,7 +152,10 @@ def request_id(line: bytes) -> int | str | None:
 
 def refused(error: AssistantError, number: int | str | None = None) -> Answer:
     """The answer to a request that was not done."""
-    fault = Fault(kind=type(error).__name__, what=error.what, where=error.where, remedy=error.remedy)
+    if isinstance(error, ConfigErrors):  # many, one a line
+        fault = Fault(kind=ConfigError.__name__, what=str(error))
+    else:
+        fault = Fault(kind=type(error).__name__, what=error.what, where=error.where, remedy=error.remedy)
     return Answer(ok=False, id=number, error=fault)
 
 
