@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,6 @@ async def until(what: Callable[[], bool], why: str = "it never came true") -> No
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def patiently(wanted: Awaitable[object]) -> object:
+async def patiently(wanted: Awaitable[Any]) -> Any:
     """What `wanted` gives, within PATIENCE_S."""
     return await asyncio.wait_for(wanted, PATIENCE_S)
