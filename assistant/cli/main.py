@@ -17,8 +17,8 @@ GLOBAL_OPTIONS_WITH_VALUE = ("--config", "--set")
 EXIT_INTERRUPTED = 130
 EXIT_CLOSED_PIPE = 141
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
-"""numpy's products here are small: a second thread gains nothing, and on a busy board waits for its turn (measured: 16 ms
-instead of 1 for the features of one utterance). Set before numpy is imported; what the user has set stays."""
+"""numpy's products here are small: a second thread gains nothing, and on a busy board waits for its turn (measured: up
+to 16 ms instead of 1 for the features of one utterance). Set before numpy is imported; what the user has set stays."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

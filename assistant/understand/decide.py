@@ -174,7 +174,7 @@ def _understanding(
         confidence=right,
         reason=verdict.reason,
         engine=transcript.engine,
-        variant=transcript.variant,
+        variant=f"{transcript.variant}+{transcript.fused}" if transcript.fused else transcript.variant,
         differs=verdict.differs,
         alternatives=tuple(
             Alternative(h.text, h.intent, h.slots, h.rerank - top) for h in transcript.hypotheses[1 : 1 + ALTERNATIVES]

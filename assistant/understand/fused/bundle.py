@@ -116,14 +116,17 @@ def choose(folders: Iterable[Path], wanted: Wanted, choice: str = ON) -> Bundle 
     if choice == OFF:
         return None
     every = list(folders)
-    name, cost = _asked_for(choice, {folder.name for folder in every})
+    names = [folder.name for folder in every]
+    name, cost = _asked_for(choice, set(names))
+    known = ", ".join(names) or "none is installed"
+    if name and name not in names:
+        log.warning("fused: there is no bundle '%s' (there are: %s); trying another", name, known)
     for _, _, folder in sorted(_ranked(every, wanted, name)):
         try:
             return open_bundle(folder, cost)
         except AssistantError as error:
             _warn(error)
     if choice != ON:
-        known = ", ".join(folder.name for folder in every) or "none is installed"
         log.warning("fused: no bundle fits '%s' (there are: %s); understanding goes on without it", choice, known)
     return None
 
