@@ -133,6 +133,7 @@ def _hypothesis_row(h: Hypothesis) -> dict[str, Any]:
         "words": [[w.text, w.start_s, w.end_s, w.confidence] for w in h.words],
         "terminal": h.terminal,
         "response": h.response,
+        "spelt": list(h.spelt),
     }
 
 
@@ -142,6 +143,7 @@ def _hypothesis_of(row: dict[str, Any]) -> Hypothesis:
         "log_p": frozen_array(np.array(row["log_p"], np.float32)),
         "ilm": frozen_array(np.array(row["ilm"], np.float32)),
         "words": tuple(Word(*word) for word in row["words"]),
+        "spelt": tuple(row.get("spelt", ())),
     }
     return Hypothesis(**(row | arrays))
 

@@ -54,6 +54,7 @@ class HypothesisRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     log_p, ilm: float32, nats a token. words: text, start and end in seconds, confidence.
     centres_s: where each token was heard, seconds from the beginning of the utterance; empty without attention.
     right, whole, decoded: what a fused net said of it (assistant.types.Agreement), None where none looked.
+    spelt: which of the tokens are free words.
     """
 
     intent: str
@@ -72,6 +73,7 @@ class HypothesisRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     right: float | None = None
     whole: float | None = None
     decoded: float | None = None
+    spelt: tuple[int, ...] = ()
 
 
 class UtteranceRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -355,6 +357,7 @@ def _hypothesis(h: Hypothesis, decoded_start_s: float) -> HypothesisRecord:
         right=None if h.agreement is None else h.agreement.right,
         whole=None if h.agreement is None else h.agreement.whole,
         decoded=None if h.agreement is None else float(h.agreement.decoded),
+        spelt=h.spelt,
     )
 
 
@@ -373,6 +376,7 @@ def _hypothesis_again(h: HypothesisRecord) -> Hypothesis:
         terminal=h.terminal,
         response=h.response,
         agreement=_agreement(h),
+        spelt=h.spelt,
     )
 
 

@@ -139,6 +139,13 @@ def test_a_wildcard_keeps_the_words_that_were_said() -> None:
     ]
 
 
+def test_free_words_say_of_which_tokens_they_were_made() -> None:
+    tokens = spelled("add oat milk to my list")
+    found = {meaning.intent: meaning for meaning in parser_of(NOTES).parse(tokens)}
+    words = {intent: [LETTERS.decode(tokens[slice(*span)]) for span in found[intent].free.values()] for intent in found}
+    assert words == {"Add": ["oat milk"], "Note": ["oat milk to my list"]}
+
+
 def test_a_sentence_with_two_meanings_gives_both_the_likelier_wording_first() -> None:
     assert meant(NOTES, "add Oat milk to my list") == [
         ("Add", {"item": "Oat milk", "list": "shopping"}),

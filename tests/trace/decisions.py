@@ -83,6 +83,7 @@ def hypotheses(draw: st.DrawFn) -> Hypothesis:
         words=tuple(draw(st.lists(words, max_size=3))),
         terminal=draw(st.booleans()),
         response=draw(names),
+        spelt=tuple(range(draw(st.integers(0, len(tokens))))),
     )
 
 
