@@ -23,12 +23,12 @@ WORDS = "turn on the kitchen lights"
 
 
 class Obedient:
-    """Hears `words`, whatever was said."""
+    """Hears `words`, whatever was said; with a `fault`, does that instead."""
 
     name, variant = "obedient", "1"
 
-    def __init__(self, words: str) -> None:
-        self.words = words
+    def __init__(self, words: str = WORDS, fault: int = 0) -> None:
+        self.words, self.fault = words, fault
         self._text = TextRecognizer()
 
     def prepare(self, context: Context) -> PreparedText:
@@ -50,7 +50,7 @@ class ObedientSession:
         """There is nothing to stop."""
 
     def finish(self, utterance: Utterance) -> Transcript:
-        told = int(utterance.pcm[0])
+        told = self._engine.fault or int(utterance.pcm[0])
         if told == CRASH:
             os.abort()
         if told == HANG:
