@@ -1,4 +1,4 @@
-"""The devices of the house: a table of states on this device, which sentences change and ask for.
+"""The devices of the house: sentences change their states and ask for them, in a table here or in a hub (`houses`).
 
 Which devices are meant is `assistant.act.devices`, what becomes of their state `assistant.act.states`; here both meet
 the file. What may let somebody in (`Device.confirm`: locks, doors, garages) is asked about before it is moved.
@@ -7,15 +7,27 @@ the file. What may let somebody in (`Device.confirm`: locks, doors, garages) is 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from assistant.act.database import Database
 from assistant.act.devices import MOST_ASKED, Found, Missing, Unclear, full_name, home_of, plain_kind, resolve
+from assistant.act.houses import RESTORE, House, Move
 from assistant.act.keep import open_kept
-from assistant.act.skill import Option, Question, Request, Result, Services, asked, confirm, failed, operation
+from assistant.act.skill import (
+    DEFAULT_TIMEOUT_S,
+    Option,
+    Question,
+    Request,
+    Result,
+    Services,
+    asked,
+    confirm,
+    failed,
+    operation,
+)
 from assistant.act.states import ABLE, State, change, described, settable_domains, word
 from assistant.act.volume import volume_step
 from assistant.act.when import spoken_list
@@ -58,52 +70,70 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
 _DOING = MappingProxyType({"on": "turn on", "off": "turn off", "set": "change", "toggle": "switch"})
 _DOING_COVER = MappingProxyType({"on": "open", "off": "close", "set": "move", "toggle": "move", "stop": "stop"})
 _DOING_LOCK = MappingProxyType({"on": "lock", "off": "unlock", "toggle": "unlock"})
+_TRACELESS = ("next", "previous", "stop")
 _NO_STATE: State = MappingProxyType({})
 
 
 class StateStore:
-    """States and scenes in a database."""
+    """A house in a database: states and scenes that nothing moves but what is said here."""
+
+    keeps_scenes = True
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def state(self, device: Device) -> State:
-        """What is known of a device; empty for one that was never changed. Raises StorageError."""
-        rows = self.database.rows("SELECT state FROM states WHERE device = ?", (device.id,))
-        return json.loads(rows[0][0]) if rows else _NO_STATE
+    def states(self, devices: Iterable[Device]) -> Mapping[str, State]:
+        """As `House.states`: empty for one that was never changed. Raises StorageError."""
+        return {device.id: self._state(device.id) for device in devices}
 
-    def put(self, states: Mapping[str, State]) -> None:
-        """Store whole states by device id, all or none."""
+    def move(self, operation: str, moves: Sequence[Move]) -> None:
+        """As `House.move`: all or none. Raises StorageError."""
+        del operation  # only what becomes of a device matters here
         with self.database.transaction() as connection:
-            rows = [(device, json.dumps(dict(state))) for device, state in states.items()]
+            rows = [(move.device.id, json.dumps(dict(move.after))) for move in moves]
             connection.executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", rows)
 
-    def scene(self, scene: Scene) -> Mapping[str, State] | None:
-        """The states that a scene remembers, by device id."""
+    def activate(self, scene: Scene) -> Sequence[Move] | None:
+        """As `House.activate`. Raises StorageError."""
         rows = self.database.rows("SELECT states FROM scenes WHERE scene = ?", (scene.id,))
-        return json.loads(rows[0][0]) if rows else None
+        if not rows:
+            return None
+        states: Mapping[str, State] = json.loads(rows[0][0])
+        moves = [Move(Device(id_, "", ""), self._state(id_), after) for id_, after in states.items()]
+        self.move("scene", moves)
+        return moves
 
-    def put_scene(self, scene: Scene, states: Mapping[str, State]) -> None:
-        """Let a scene remember these states."""
+    def save(self, scene: Scene, devices: Iterable[Device]) -> None:
+        """As `House.save`. Raises StorageError."""
+        text = json.dumps({id_: dict(state) for id_, state in self.states(devices).items() if state})
         with self.database.transaction() as connection:
-            text = json.dumps({device: dict(state) for device, state in states.items()})
             connection.execute("INSERT OR REPLACE INTO scenes VALUES (?, ?)", (scene.id, text))
+
+    def close(self) -> None:
+        """As `House.close`."""
+        self.database.close()
+
+    def _state(self, id_: str) -> State:
+        rows = self.database.rows("SELECT state FROM states WHERE device = ?", (id_,))
+        return json.loads(rows[0][0]) if rows else _NO_STATE
 
 
 class Devices:
-    """The skill."""
+    """The skill. house: where the devices are; None: in a file of the skill's own."""
 
     name = "home"
     reversible = True
 
+    def __init__(self, house: House | None = None, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        self._given, self.timeout_s = house, timeout_s
+
     def start(self, services: Services) -> None:
         """Open the file."""
-        kept = open_kept(services.state, FILE, MIGRATIONS)
-        self.store = StateStore(kept.database)
+        self.house: House = self._given or StateStore(open_kept(services.state, FILE, MIGRATIONS).database)
 
     def stop(self) -> None:
         """Close the file."""
-        self.store.database.close()
+        self.house.close()
 
     def handle(self, request: Request) -> Result:
         home, what = home_of(request.context), operation(request, OPERATIONS)
@@ -129,24 +159,32 @@ class Devices:
         if any(device.confirm for device in found.devices) and not request.confirmed:
             names = _names(found.devices)
             return confirm(request, f"Shall I {doing} {names}?", action=doing, devices=names)
-        before = {device.id: self.store.state(device) for device in found.devices}
+        before = self.house.states(found.devices)
         changes = {
             device.id: change(device, what, request.slots, before[device.id], fahrenheit=home.fahrenheit)
             for device in found.devices
         }
-        after = {id_: _merged(before[id_], new) for id_, new in changes.items() if new is not None}
-        if not after:
+        moves = [
+            Move(device, before[device.id], _merged(before[device.id], new))
+            for device in found.devices
+            if (new := changes[device.id]) is not None
+        ]
+        if not moves:
             return failed(f"I can't {doing} {_names(found.devices)} like that.", "impossible", action=doing)
-        self.store.put(after)
-        values = {"devices": _names(found.devices), "count": len(after)}
+        self.house.move(what, moves)
+        values = {"devices": _names(found.devices), "count": len(moves)}
         first = next(new for new in changes.values() if new is not None)
         told = {name: value for name, value in first.items() if value is not None and name != "on"}
         if found.named:
             values["name"] = request.slots.get("name") or full_name(found.devices[0])
-        return Result({**told, **values}, undo=lambda: self._undo({id_: before[id_] for id_ in after}))
+        return Result({**told, **values}, undo=lambda: self._undo(what, moves))
 
-    def _undo(self, before: Mapping[str, State]) -> Result:
-        self.store.put(before)
+    def _undo(self, what: str, moves: Sequence[Move]) -> Result:
+        """Take `moves` back; what leaves no trace in a state (the next song) cannot be."""
+        back = [move.back() for move in moves if move.changes]
+        if not back and what in _TRACELESS:
+            return failed("I can't take that back.", "nothing_to_undo")
+        self.house.move(RESTORE, back)
         return Result(response="undone", text="All right, I took that back.")
 
     def _with_devices(
@@ -189,7 +227,7 @@ class Devices:
         return self._with_devices(home, request, (), lambda found: self._state_of(found.devices[0], wanted, request))
 
     def _state_of(self, device: Device, wanted: Any, request: Request) -> Result:
-        state = self.store.state(device)
+        state = self.house.states([device])[device.id]
         plain, words = word(device, state), described(device, state)
         values = {
             "name": request.slots.get("name") or full_name(device),
@@ -206,7 +244,8 @@ class Devices:
     def _states(self, request: Request, devices: tuple[Device, ...]) -> Result:
         """Any, all, which and how many of a group are in a state: the wording's reply key says which is asked."""
         wanted = str(request.slots.get("state") or "on")
-        matched = [device for device in devices if word(device, self.store.state(device)) == wanted]
+        states = self.house.states(devices)
+        matched = [device for device in devices if word(device, states[device.id]) == wanted]
         others = [device for device in devices if device not in matched]
         is_are = "is" if len(matched) == 1 else "are"
         yes = f"Yes, {_names(matched)} {is_are} {wanted}." if matched else f"No, none is {wanted}."
@@ -229,7 +268,8 @@ class Devices:
     def _temperature(self, home: Home, request: Request) -> Result:
         def tell(found: Found) -> Result:
             device = found.devices[0]
-            degrees = self.store.state(device).get("temperature")
+            state = self.house.states([device])[device.id]
+            degrees = state.get("current_temperature", state.get("temperature"))
             if degrees is None:
                 return failed(f"I don't know the temperature of the {full_name(device)}.", "unknown_state")
             return Result({"temperature": degrees, "name": full_name(device)}, "", "")
@@ -243,18 +283,17 @@ class Devices:
         return home.scene(str(name)) if name else None
 
     def _activate(self, scene: Scene) -> Result:
-        states = self.store.scene(scene)
-        if states is None:
+        moves = self.house.activate(scene)
+        if moves is None:
             text = f"I don't know yet what {scene.name} looks like. Set everything as you like it, then save the scene."
             return failed(text, "empty_scene", scene=scene.name)
-        before = {device: self.store.state(Device(device, "", "")) for device in states}
-        self.store.put(states)
-        return Result({"scene": scene.name, "name": scene.name}, undo=lambda: self._undo(before))
+        return Result({"scene": scene.name, "name": scene.name}, undo=lambda: self._undo("on", moves))
 
     def _save(self, scene: Scene, home: Home) -> Result:
         """Remember how everything is now, except what may let somebody in."""
-        known = {device.id: self.store.state(device) for device in home.devices if not device.confirm}
-        self.store.put_scene(scene, {id_: state for id_, state in known.items() if state})
+        if not self.house.keeps_scenes:
+            return failed("I can't save scenes here: that is done where the devices are.", "no_scenes")
+        self.house.save(scene, [device for device in home.devices if not device.confirm])
         return Result({"scene": scene.name}, "saved", f"I will remember this as {scene.name}.")
 
 

@@ -25,7 +25,7 @@ def ids(resolved: object) -> list[str]:
 
 def state(devices: Devices, id_: str) -> dict[str, Any]:
     device = next(device for device in HOME.devices if device.id == id_)
-    return dict(devices.store.state(device))
+    return dict(devices.house.states([device])[id_])
 
 
 # -- which devices ---------------------------------------------------------------------------------------------------
