@@ -56,7 +56,6 @@ class _FreeWords(str):
     span: tuple[int, int]
 
 
-
 class _Frame(NamedTuple):
     """An open list: the node to return to, its slot, whether it is a wildcard, and where its words began."""
 
@@ -82,6 +81,7 @@ class MeaningParser:
         self._decode = decode
         self._context = network.network.context
         self._nodes = network.network.nodes
+        self._signs = frozenset((*network.marks, *network.pauses))
         self._known: dict[tuple[int, ...], dict[_Path, float]] = {}
 
     def parse(self, tokens: tuple[int, ...]) -> list[Meaning]:
@@ -128,7 +128,7 @@ class MeaningParser:
             for to, more in position.arcs.get(token, ()):
                 moved = path if to == self._network.closed else _Path(to, path.stack, slots)
                 best[moved] = max(best.get(moved, -1e9), weight + more)
-            if position.wildcard >= 0:
+            if position.wildcard >= 0 and token not in self._signs:
                 moved = _Path(position.wildcard, path.stack, path.slots)
                 best[moved] = max(best.get(moved, -1e9), weight)
         yield from best.items()

@@ -146,6 +146,13 @@ def test_free_words_say_of_which_tokens_they_were_made() -> None:
     assert words == {"Add": ["oat milk"], "Note": ["oat milk to my list"]}
 
 
+def test_free_words_take_no_sign_that_ends_them() -> None:
+    parser = parser_of(NOTES)
+    milk, stop = spelled("add milk"), LETTERS.encode_word(".", glued=True)
+    assert [dict(found.slots) for found in parser.parse((*milk, *stop))] == [{"note": "milk"}]
+    assert parser.parse((*milk, *stop, *spelled("now"))) == []
+
+
 def test_a_sentence_with_two_meanings_gives_both_the_likelier_wording_first() -> None:
     assert meant(NOTES, "add Oat milk to my list") == [
         ("Add", {"item": "Oat milk", "list": "shopping"}),

@@ -204,8 +204,9 @@ class MoonshineSession:
         spelt: dict[object, object] = {}
         spans: dict[tuple[object, bytes], tuple[int, ...]] = {}
         options = self._engine.rerank_options(self._grammar.context)
-        for sentence, meanings in self._read(result.sentences):
+        for read, meanings in self._read(result.sentences):
             for meaning in meanings:
+                sentence = _as_meant(read, meaning, meanings)
                 # Another spelling of free words is not another meaning: the first, which scores best, stands.
                 if spelt.setdefault(meaning.apart_from_spelling, meaning.key) != meaning.key and meaning.free:
                     continue
@@ -247,6 +248,12 @@ class MoonshineSession:
             terminal=sentence.terminal,
             response=self._grammar.context.templates[meaning.template].response,
         )
+
+
+def _as_meant(sentence: Sentence, meaning: Meaning, meanings: list[Meaning]) -> Sentence:
+    """`sentence` with the weight of this one of its meanings: the rarer wording of the same words is less likely."""
+    less = meaning.weight - meanings[0].weight
+    return replace(sentence, score=sentence.score + less, weight=sentence.weight + less) if less else sentence
 
 
 def voiced_stretch(utterance: Utterance) -> tuple[NDArray[np.float32], float]:

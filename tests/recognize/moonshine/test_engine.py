@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from assistant.errors import AssistantError, ModelError, StorageError
 from assistant.grammar.load import load_context
-from assistant.grammar.tree import Context
+from assistant.grammar.tree import Context, ListRef, Sequence, Template, Text, Wildcard
 from assistant.recognize.engine import Adjustable
 from assistant.recognize.moonshine import create, model
 from assistant.recognize.moonshine.engine import Moonshine, MoonshineSession, voiced_stretch
@@ -21,6 +22,7 @@ from assistant.recognize.moonshine.model import FRAME_S, prepare_model
 from assistant.recognize.text import TextRecognizer
 from assistant.testing import check_recognizer
 from assistant.types import SAMPLE_RATE_HZ, Effort, Utterance, frozen_array
+from tests.grammar.written_out import context_with
 from tests.recognize.moonshine.conftest import ORDER
 
 Speech = Callable[[str], Utterance]
@@ -66,6 +68,27 @@ def test_meanings_compete_and_each_is_there_once(
     keys = [(h.intent, tuple(sorted(h.slots.items()))) for h in hypotheses]
     assert len(set(keys)) == len(keys)
     assert [h.rerank for h in hypotheses] == sorted((h.rerank for h in hypotheses), reverse=True)
+
+
+def test_of_two_meanings_of_the_same_words_the_rarer_wording_has_its_own_weight(
+    moonshine: Moonshine, utterance: Speech
+) -> None:
+    words = Text("turn on the lamp")
+    both = context_with(Template("Usual", words, ""), Template("Rare", words, "", weight=math.log(0.02)))
+    both = dataclasses.replace(both, hash="two meanings")
+    best, other = moonshine.open(moonshine.prepare(both)).finish(utterance("turn on the lamp")).hypotheses[:2]
+    assert (best.intent, other.intent) == ("Usual", "Rare")
+    assert best.rerank - other.rerank == pytest.approx(-math.log(0.02), abs=1e-3)
+    assert best.score - other.score == pytest.approx(-math.log(0.02), abs=1e-3)
+
+
+def test_free_words_are_marked_in_the_best_sentence(moonshine: Moonshine, utterance: Speech) -> None:
+    node = Sequence((Text("add "), ListRef("thing", "item"), Text(" to the list")))
+    add = context_with(Template("Add", node, ""), lists={"thing": Wildcard("thing")})
+    add = dataclasses.replace(add, hash="free words")
+    best = moonshine.open(moonshine.prepare(add)).finish(utterance("add dragon fruit to the list")).hypotheses[0]
+    assert best.slots == {"item": "dragon fruit"}
+    assert moonshine.model.tokenizer.decode(best.tokens[list(best.spelt)].tolist()) == "dragon fruit"
 
 
 def test_silence_means_nothing(moonshine: Moonshine, barista: MoonshineGrammar) -> None:
