@@ -119,6 +119,7 @@ class Fusion:
     whole: the same of the probability that it is all that was said, and that nobody else spoke.
     doubt: below this probability of `whole` it asks "did you say …?".
     ask_margin: nats between the two best, after re-ranking, below which it asks which was meant; None: the context's.
+    offer: from this confidence on it asks "did you say …?" where the recogniser's score alone would refuse.
     """
 
     weight: float = 0.0
@@ -127,6 +128,7 @@ class Fusion:
     whole: Mapping[str, float] = field(default_factory=lambda: EMPTY)
     doubt: float = 0.0
     ask_margin: float | None = None
+    offer: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

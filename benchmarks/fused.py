@@ -93,6 +93,7 @@ def _plain(fusion: Fusion) -> dict[str, Any]:
         "whole": dict(fusion.whole),
         "doubt": fusion.doubt,
         "ask_margin": fusion.ask_margin,
+        "offer": fusion.offer,
     }
 
 

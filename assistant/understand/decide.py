@@ -54,7 +54,7 @@ def decide(transcript: Transcript, context: Context) -> Understanding:
     if fusion is not None and best.agreement is not None:
         of = fuse.values(best, rivals(transcript, context))
         right = fuse.confidence(of, fusion)
-        verdict = _compared(transcript, verdict, fuse.whole(of, fusion), fusion)
+        verdict = _compared(transcript, verdict, fuse.whole(of, fusion), right)
     return _understanding(transcript, best, verdict, heard, right)
 
 
@@ -96,9 +96,16 @@ def _judge(transcript: Transcript, context: Context, rule: Calibration, heard: f
     return Verdict(Outcome.ACCEPT, f"“{best.text}” fits ({_score(best)}) and nothing else comes near")
 
 
-def _compared(transcript: Transcript, verdict: Verdict, whole: float, fusion: Fusion) -> Verdict:
-    """The verdict once the net compared the best meaning with the sound: it may ask, and says what it changed."""
-    best, reason = transcript.hypotheses[0], verdict.reason
+def _compared(transcript: Transcript, verdict: Verdict, whole: float, right: float) -> Verdict:
+    """The verdict once the net compared the best meaning with the sound: it may ask, and says what it changed.
+
+    whole, right: probabilities that the best meaning is all that was said, and that it is strictly right.
+    """
+    best, reason, fusion = transcript.hypotheses[0], verdict.reason, transcript.fusion
+    assert fusion is not None
+    if verdict.outcome is Outcome.REFUSE and right >= fusion.offer:
+        verdict = Verdict(Outcome.ASK, "")
+        reason = f"“{best.text}” scores low, but the sound agrees ({right:.2f} that it is right)"
     if verdict.outcome is Outcome.ACCEPT and whole < fusion.doubt:
         verdict = Verdict(Outcome.ASK, "")
         reason = f"“{best.text}” fits, but more or less than that was heard ({whole:.2f} that it is all)"

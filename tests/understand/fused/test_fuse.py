@@ -101,10 +101,19 @@ def test_an_order_with_other_voices_is_offered_and_never_refused() -> None:
     assert "more or less than that was heard (0.00 that it is all)" in understanding.reason
 
 
-def test_a_refusal_stays_a_refusal_whatever_the_net_says() -> None:
+def test_a_refusal_stays_a_refusal_unless_the_bundle_says_otherwise() -> None:
     context = replace(CONTEXT, settings=Settings(accept=as_accept(replace(RULE, heard=Logistic(-4.0, (0.0,) * 4)))))
     fused = fuse(heard((TWELVE, "twelve", 0.0)), [8.0], [8.0], Fusion(weight=2.0, doubt=0.5), NAME)
     assert decide(fused, context).outcome is Outcome.REFUSE
+
+
+@pytest.mark.parametrize(("logit", "outcome"), [(2.5, Outcome.ASK), (1.5, Outcome.REFUSE)])
+def test_a_bundle_may_offer_what_scores_low_where_the_sound_agrees(logit: float, outcome: Outcome) -> None:
+    context = replace(CONTEXT, settings=Settings(accept=as_accept(replace(RULE, heard=Logistic(-4.0, (0.0,) * 4)))))
+    fused = fuse(heard((TWELVE, "twelve", 0.0)), [logit], [3.0], Fusion(offer=0.9), NAME)
+    understanding = decide(fused, context)
+    assert understanding.outcome is outcome
+    assert ("the sound agrees" in understanding.reason) == (outcome is Outcome.ASK)
 
 
 def test_a_bundle_sets_the_margin_and_the_confidence() -> None:
