@@ -1,4 +1,5 @@
-"""Writes the pages that are made from the program: docs/cli.md from the parsers, docs/configuration.md from the keys.
+"""Writes the pages that are made from the program: docs/cli.md from the parsers, docs/configuration.md from the keys,
+docs/troubleshooting.md from what `assistant doctor` can find.
 
 `make docs` runs it; a test fails where the pages have fallen behind.
 """
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from assistant.cli import faults
 from assistant.cli.main import build_parser
 from assistant.cli.verbs import EXAMPLES, EXIT_CODES, VERBS
 from assistant.config import KEYS, SECTIONS
@@ -20,7 +22,7 @@ COMMON = ("config_file", "settings", "settings_after_verb", "verbose", "help")
 
 def pages() -> dict[str, str]:
     """File name → text of each generated page."""
-    return {"cli.md": cli_page(), "configuration.md": configuration_page()}
+    return {"cli.md": cli_page(), "configuration.md": configuration_page(), "troubleshooting.md": faults.page()}
 
 
 def cli_page() -> str:

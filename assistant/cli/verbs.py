@@ -39,6 +39,7 @@ GROUPS = (
     Group(
         "Ask it why",
         (
+            Verb("doctor", "doctor", "find what is wrong, and say what to do"),
             Verb("why", "why", "explain a decision: what was heard, what competed, where the time went"),
             Verb("forget", "why", "remove decisions from the trace"),
         ),
