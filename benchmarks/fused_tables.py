@@ -64,7 +64,7 @@ def _hard(results: Mapping[str, Any]) -> None:
 
 
 def _cost(results: Mapping[str, Any]) -> None:
-    print(styled("\ncost, milliseconds an utterance, median / 95 %", "bold"))
+    print(styled("\ncost, milliseconds of one thread an utterance, median / 95 %", "bold"))
     for name, f in results["cost"].items():
         parts = ", ".join(f"{k.removesuffix('_ms')} {f[k]['p50']} / {f[k]['p95']}" for k in f if k.endswith("_ms"))
         print(f"  {name}: {parts} ({f['hypotheses']} hypotheses)")
