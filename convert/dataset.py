@@ -48,6 +48,18 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """What the net sees of R hypotheses: float16 tokens [R, N, Dt], frames [R, F, Df], globals [R, G]."""
+
+    tokens: Halves
+    frames: Halves
+    globals: Halves
+
+    def __len__(self) -> int:
+        return len(self.globals)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Rows:
     """R hypotheses.
 
@@ -77,6 +89,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.right)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What the net sees of them."""
+        return Inputs(self.tokens, self.frames, self.globals)
 
     def chosen(self, rows: NDArray[Any]) -> Rows:
         """Some of them: by number or by a mask."""

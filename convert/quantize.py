@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from assistant.errors import InputError
 from assistant.understand.fused.manifest import INPUTS, RIGHT, WHOLE
 from assistant.understand.fused.projection import FeatureSpec
-from convert.dataset import Rows
+from convert.dataset import Inputs, Rows
 from convert.model import build, tensorflow
 from convert.train import Trained
 
@@ -89,7 +89,7 @@ def quantization_aware(trained: Trained, spec: FeatureSpec, fine_tune: Callable[
     return aware
 
 
-def run(data: bytes, rows: Rows) -> tuple[Floats, Floats]:
+def run(data: bytes, rows: Inputs) -> tuple[Floats, Floats]:
     """Answers (right, whole) of a .tflite for each row, float32 [R], by the device's runtime on one thread."""
     runner = _runner(data)
     answers = []

@@ -8,7 +8,7 @@ Files are named by what they depend on, so that a changed sentence redoes only w
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -43,15 +43,19 @@ Advance = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How much is made. context: takes for each context; text: for each made context; reading: a recording."""
+    """How much is made in a round. context: takes for each context; text: for each made context; reading: a recording.
+
+    rounds: each draws anew, so that more of them keep what is there.
+    """
 
     context: int
     text: int
     reading: float
+    rounds: int = 1
 
 
-FULL_BUILD = Amounts(1800, 70, 2.0)
-QUICK_BUILD = Amounts(260, 8, 0.25)
+FULL_BUILD = Amounts(1000, 45, 1.3, rounds=2)
+QUICK_BUILD = Amounts(240, 6, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,17 @@ def company_of(data: Path) -> Company:
 def plan(corpus: str, places: Places, folders: Mapping[str, str], amounts: Amounts, seed: int) -> list[Take]:
     """The takes of one corpus: READ, TEXTS, or the name of a context in `folders`. Raises ContextError, InputError."""
     company = company_of(places.data)
-    if corpus == READ:
-        return list(reading_takes(company, amounts.reading, seed))
     known = contexts(places.data, folders)
-    if corpus != TEXTS:
-        return list(context_takes(known[corpus], company, amounts.context, seed))
     made = [context for name, context in known.items() if name not in folders]
-    return [take for context in made for take in context_takes(context, company, amounts.text, seed)]
+    takes: list[Take] = []
+    for drawn in range(seed, seed + amounts.rounds):
+        if corpus == READ:
+            takes += reading_takes(company, amounts.reading, drawn)
+        elif corpus == TEXTS:
+            takes += [take for context in made for take in context_takes(context, company, amounts.text, drawn)]
+        else:
+            takes += context_takes(known[corpus], company, amounts.context, drawn)
+    return takes
 
 
 def estimate(shards: Mapping[Path, Sequence[Take]], jobs: int) -> Estimate:
@@ -162,8 +170,3 @@ def _open_ear(places: Places, folders: Mapping[str, str]) -> None:
 
 def _hear(takes: Sequence[Take], file: Path) -> Path:
     return _ears[0].hear_shard(takes, file)
-
-
-def corpora_of(name: str) -> Iterable[str]:
-    """What a bundle called `name` trains on: a context's own takes beside the generic ones."""
-    return (READ, TEXTS) if name == "generic" else (READ, TEXTS, name)

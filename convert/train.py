@@ -17,25 +17,34 @@ from numpy.typing import NDArray
 from assistant.errors import AssistantError, InputError
 from assistant.understand.fused.manifest import INPUTS
 from assistant.understand.fused.projection import FeatureSpec
-from convert.dataset import Rows
+from convert.dataset import Inputs, Rows
 from convert.model import Regularisation, Shape, build, tensorflow
 
 Floats = NDArray[np.float32]
 
 LEAST_ROWS = 32
+ORDER_SCALE = 2.0
+"""Nats that a logit of `right` is worth beside the recogniser's scores when hypotheses are ordered."""
+ABSENT = -1e4
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """epochs: at most; patience: epochs without a better validation loss before it stops; rate: the highest."""
+    """epochs: at most; patience: epochs without a better validation loss before it stops; batch: utterances.
+
+    rate: the highest, after warm_up (a share of all steps). wrong_weight, order_weight: of the losses of single words,
+    and of the order of an utterance's hypotheses. averaged: share of the old in the moving average of the weights.
+    """
 
     epochs: int = 24
-    batch: int = 64
+    batch: int = 28
     rate: float = 2e-3
     warm_up: float = 0.06
-    weight_decay: float = 1e-4
+    weight_decay: float = 1e-3
     patience: int = 6
     wrong_weight: float = 0.5
+    order_weight: float = 0.5
+    averaged: float = 0.99
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,25 +98,29 @@ def train(
     net = build(spec, shape, Regularisation())
     if start is not None:
         net.set_weights(start)
-    steps = -(-len(fit) // schedule.batch)
+    table = _utterances(fit)
+    steps = -(-len(table) // schedule.batch)
     optimizer = keras.optimizers.AdamW(
         _rate(keras, schedule, steps * schedule.epochs), weight_decay=schedule.weight_decay
     )
-    step = _stepper(tf, net, optimizer, schedule)
+    average = [tf.Variable(v, trainable=False) for v in net.trainable_variables]
+    step = _stepper(tf, net, optimizer, average, schedule)
+    judge = build(spec, shape)
     rng = np.random.default_rng(seed)
     best, history = _Best(), []
     for epoch in range(schedule.epochs):
         losses = []
-        for number, at in enumerate(np.array_split(rng.permutation(len(fit)), steps)):
-            loss = float(step(batch_of(fit, at)))
+        for number, chosen in enumerate(np.array_split(rng.permutation(len(table)), steps)):
+            loss = float(step(batch_of(fit, table[chosen])))
             if not math.isfinite(loss):
                 raise _no_number(epoch, number, best)
             losses.append(loss)
-        figures = {"loss": float(np.mean(losses)), **validate(net, check)}
+        judge.set_weights([v.numpy() for v in average])
+        figures = {"loss": float(np.mean(losses)), **validate(judge, check)}
         history.append(figures)
         advance(epoch + 1, schedule.epochs, figures)
         if figures["valid_loss"] < best.loss:
-            best = _Best(figures["valid_loss"], epoch, net.get_weights())
+            best = _Best(figures["valid_loss"], epoch, judge.get_weights())
         elif epoch - best.epoch >= schedule.patience:
             break
     return Trained(shape, best.weights, history, best.epoch, time.perf_counter() - began)
@@ -119,13 +132,38 @@ def settle(tf: Any, keras: Any, seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def batch_of(rows: Rows, at: NDArray[Any]) -> dict[str, Floats]:
-    """Inputs, labels and weights of some rows, float32, by name."""
+def batch_of(rows: Rows, table: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Inputs, labels and weights of some utterances by name. table: int64 [U, K], their rows, -1 where there is none.
+
+    place: int64 [U, K], where in the batch each row is. offered: float32 [U, K], the recogniser's scores relative to
+    its best, ABSENT where there is no row. said: float32 [U, K], which of them is right. ordered: float32 [U], whether
+    one is.
+    """
+    there = table >= 0
+    at = table[there]
     names = (*INPUTS, *(name + end for name in ("right", "whole", "wrong") for end in ("", "_weight")))
-    return {name: getattr(rows, name)[at].astype(np.float32) for name in names}
+    batch: dict[str, NDArray[Any]] = {name: getattr(rows, name)[at].astype(np.float32) for name in names}
+    place = np.zeros(table.shape, np.int64)
+    place[there] = np.arange(len(at))
+    score = np.where(there, rows.score[table], -np.inf)
+    said = np.where(there, rows.right[table], 0.0)
+    batch["place"] = place
+    batch["offered"] = np.maximum(score - score.max(axis=1, keepdims=True), ABSENT).astype(np.float32)
+    batch["said"] = said.astype(np.float32)
+    batch["ordered"] = ((said.sum(axis=1) > 0) & (there.sum(axis=1) > 1)).astype(np.float32)
+    return batch
 
 
-def logits(net: Any, rows: Rows, batch: int = 512) -> tuple[Floats, Floats]:
+def _utterances(rows: Rows) -> NDArray[np.int64]:
+    """The rows of each utterance, int64 [U, K], -1 behind the last."""
+    numbers, first, count = np.unique(rows.utterance, return_index=True, return_counts=True)
+    table = np.full((len(numbers), int(count.max())), -1, np.int64)
+    for u, (begin, many) in enumerate(zip(first, count, strict=True)):
+        table[u, :many] = np.arange(begin, begin + many)
+    return table
+
+
+def logits(net: Any, rows: Inputs, batch: int = 512) -> tuple[Floats, Floats]:
     """The net's answers (right, whole), each float32 [R]."""
     found = []
     for begin in range(0, len(rows), batch):
@@ -139,7 +177,7 @@ def logits(net: Any, rows: Rows, batch: int = 512) -> tuple[Floats, Floats]:
 
 def validate(net: Any, rows: Rows) -> dict[str, float]:
     """Weighted loss of both answers, and how well each parts its classes (area under the curve)."""
-    right, whole = logits(net, rows)
+    right, whole = logits(net, rows.inputs)
     first = rows.rank == 0
     return {
         "valid_loss": _cross_entropy(right, rows.right, rows.right_weight)
@@ -176,12 +214,19 @@ def _rate(keras: Any, schedule: Schedule, steps: int) -> Any:
     )
 
 
-def _stepper(tf: Any, net: Any, optimizer: Any, schedule: Schedule) -> Any:
+def _stepper(tf: Any, net: Any, optimizer: Any, average: list[Any], schedule: Schedule) -> Any:
     """One step of training as a graph; returns the loss."""
 
     def entropy(truth: Any, logit: Any, weight: Any) -> Any:
         loss = tf.nn.sigmoid_cross_entropy_with_logits(truth, logit)
         return tf.reduce_sum(loss * weight) / (tf.reduce_sum(weight) + 1e-6)
+
+    def order(batch: dict[str, Any], right: Any) -> Any:
+        """Cross-entropy of the right hypothesis among those of its utterance, scores and logits added."""
+        joined = batch["offered"] + ORDER_SCALE * tf.gather(right, batch["place"])
+        chance = tf.nn.log_softmax(joined, axis=1)
+        lost = -tf.reduce_sum(chance * batch["said"], axis=1) / tf.maximum(tf.reduce_sum(batch["said"], axis=1), 1.0)
+        return tf.reduce_sum(lost * batch["ordered"]) / (tf.reduce_sum(batch["ordered"]) + 1e-6)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def step(batch: dict[str, Any]) -> Any:
@@ -189,8 +234,11 @@ def _stepper(tf: Any, net: Any, optimizer: Any, schedule: Schedule) -> Any:
             out = net([batch[name] for name in INPUTS], training=True)
             loss = sum(entropy(batch[o], out[o][:, 0], batch[f"{o}_weight"]) for o in ("right", "whole"))
             loss += schedule.wrong_weight * entropy(batch["wrong"], out["wrong"], batch["wrong_weight"])
+            loss += schedule.order_weight * order(batch, out["right"][:, 0])
         gradients = tape.gradient(loss, net.trainable_variables)
         optimizer.apply_gradients(zip(gradients, net.trainable_variables, strict=True))
+        for kept, now in zip(average, net.trainable_variables, strict=True):
+            kept.assign(schedule.averaged * kept + (1 - schedule.averaged) * now)
         return loss
 
     return step

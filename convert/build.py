@@ -1,0 +1,255 @@
+"""One bundle from beginning to end: data, projection, nets, their int8 files, figures, report. Every stage is kept.
+
+    plan ─► speak ─► hear ─► features ─► train full ─► narrow, fine-tune: lite, tiny ─► int8 ─► judge ─► bundle, report
+
+What a stage makes is named by a hash of what it depends on: a build that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant.grammar.load import load_context
+from assistant.grammar.tree import Context
+from assistant.types import Fusion
+from assistant.understand.fused.projection import FeatureSpec, Projection, read_projection
+from convert import calibrate, evaluate, model, prune, quantize, stages
+from convert.bundle import Candidate, Origin
+from convert.dataset import Reader, Rows, counts, fit_projection, load_rows
+from convert.examples import Seen, of_recordings, of_takes, see
+from convert.files import write_arrays, write_whole
+from convert.recognise import Places, read_shard
+from convert.train import Schedule, Trained, logits, train
+
+GENERIC = "generic"
+TRAIN_FORMAT = 1
+"""Raised whenever nets are built or trained otherwise."""
+FINE_TUNING = Schedule(epochs=8, rate=1e-3, patience=4)
+QUICK_SCHEDULE, QUICK_FINE_TUNING = Schedule(epochs=8, patience=4), Schedule(epochs=3, rate=1e-3)
+VALIDATION_TAKES = 1200
+TIMED_ROWS = 200
+
+Advance = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to build. folder: of the context, "" for a generic bundle. real: calibrate on the labelled recordings.
+
+    costs: the variants, dearest first.
+    """
+
+    name: str
+    folder: str
+    places: Places
+    amounts: stages.Amounts
+    schedule: Schedule
+    fine_tuning: Schedule
+    seed: int
+    jobs: int
+    command: str
+    real: bool = False
+    costs: tuple[str, ...] = ("full", "lite", "tiny")
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """Contexts that takes are drawn from, by name."""
+        return {load_context(self.folder).name: self.folder} if self.folder else {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """Everything the nets are trained on and judged by."""
+
+    rows: Rows
+    projection: Projection
+    seen: Seen
+    real: Seen | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """The nets, and everything that the report shows. float_: the trained nets by cost."""
+
+    origin: Origin
+    projection: Projection
+    candidates: tuple[Candidate, ...]
+    trained: Mapping[str, Trained]
+    figures: Mapping[str, Any]
+    seconds: float
+
+
+def gather(order: Order, advance: Advance) -> list[Path]:
+    """Plan, speak and hear; returns the shards. Raises StorageError where disk or memory will not hold it."""
+    shards: dict[Path, list[Any]] = {}
+    takes: list[Any] = []
+    for corpus in (stages.READ, stages.TEXTS, *order.folders):
+        planned = stages.plan(corpus, order.places, order.folders, order.amounts, order.seed)
+        takes += planned
+        shards |= stages.shard_files(planned, order.places, order.folders)
+        advance("plan", len(takes), len(takes))
+    stages.check_room(stages.estimate(shards, order.jobs), order.places.work)
+    stages.speak_all(takes, order.places, advance)
+    stages.hear_all(shards, order.places, order.folders, order.jobs, advance)
+    return list(shards)
+
+
+def prepare(order: Order, shards: Sequence[Path], advance: Advance) -> Data:
+    """Projection, rows and what to judge by."""
+    reader = Reader(order.places.models)
+    projection = _projection(order, shards, reader)
+    rows = load_rows(shards, reader, projection, order.places.work / "rows", lambda i, n: advance("features", i, n))
+    held = (h for shard in shards for h in read_shard(shard) if h.take.split == "valid")
+    seen = see(of_takes(_some(held, VALIDATION_TAKES), reader), projection)
+    real = None
+    if order.real:
+        kept = order.places.work / "states"
+        heard = of_recordings(order.places.models, kept, lambda i, n: advance("recordings", i, n))
+        real = see(heard, projection)
+    return Data(rows, projection, seen, real)
+
+
+def build(order: Order, advance: Advance, tell: Callable[[str], None]) -> Built:
+    """All stages. Raises AssistantError for whatever is wrong."""
+    began = time.perf_counter()
+    model.tensorflow()
+    data = prepare(order, gather(order, advance), advance)
+    context: Context | None = load_context(order.folder) if order.folder else None
+    trained: dict[str, Trained] = {}
+    candidates, figures = [], {}
+    for cost in order.costs:
+        trained[cost] = _trained(order, data, cost, trained.get("full"), advance)
+        candidate, figures[cost] = candidate_of(cost, trained[cost], data, order.seed, tell)
+        candidates.append(candidate)
+    origin = Origin(order.name, context, order.command, {"seed": order.seed}, counts(data.rows))
+    return Built(origin, data.projection, tuple(candidates), trained, figures, time.perf_counter() - began)
+
+
+def candidate_of(
+    cost: str, trained: Trained, data: Data, seed: int, tell: Callable[[str], None], precision: str = "int8"
+) -> tuple[Candidate, dict[str, Any]]:
+    """A trained net as a file of the bundle, calibrated and judged; and all its figures."""
+    net = quantize.exported(trained, data.projection.spec)
+    file = quantize.convert(net, precision, quantize.calibration_rows(data.rows, seed))
+    judged_by = {"validation": data.seen} | ({"recordings": data.real} if data.real is not None else {})
+    answers = {name: quantize.run(file, seen.inputs) for name, seen in judged_by.items()}
+    chosen = "recordings" if data.real is not None else "validation"
+    fusion = calibrate.fit(judged_by[chosen], *answers[chosen])
+    found = {name: evaluate.figures(seen, *answers[name], fusion) for name, seen in judged_by.items()}
+    floating = model.build(data.projection.spec, trained.shape)
+    floating.set_weights(trained.weights)
+    found["float"] = _against_float(floating, judged_by[chosen], answers[chosen], fusion)
+    began = time.perf_counter()
+    quantize.run(file, data.rows.chosen(np.arange(min(TIMED_ROWS, len(data.rows)))).inputs)
+    milliseconds = 1000 * (time.perf_counter() - began) / min(TIMED_ROWS, len(data.rows))
+    tell(f"{cost}: {len(file) / 1024:.0f} KiB, {milliseconds:.2f} ms a hypothesis, {_line(found[chosen])}")
+    candidate = Candidate(
+        cost,
+        file,
+        precision,
+        int(net.count_params()),
+        model.operations(net),
+        fusion,
+        evaluate.headline(found[chosen]),
+        milliseconds,
+    )
+    return candidate, found
+
+
+def _against_float(net: Any, seen: Seen, answers: tuple[Any, Any], fusion: Fusion) -> dict[str, Any]:
+    """The float net beside the file: its figures under its own numbers, and how often both decide the same."""
+    right, whole = logits(net, seen.inputs)
+    own = calibrate.fit(seen, right, whole)
+    one = calibrate.judge(seen, right, whole, own)
+    other = calibrate.judge(seen, answers[0], answers[1], fusion)
+    return {
+        "figures": evaluate.figures(seen, right, whole, own),
+        "agreement": evaluate.agreement(one, other, (own, fusion)),
+        "correlation": {
+            "right": float(np.corrcoef(right, answers[0])[0, 1]),
+            "whole": float(np.corrcoef(whole, answers[1])[0, 1]),
+        },
+    }
+
+
+def _trained(order: Order, data: Data, cost: str, full: Trained | None, advance: Advance) -> Trained:
+    """The net of a cost class: the full one from scratch, smaller ones narrowed from it and trained on."""
+    shape = model.SHAPES[cost]
+    spec = data.projection.spec
+    start = prune.narrowed(full, spec, shape) if full is not None else None
+    schedule = order.schedule if start is None else order.fine_tuning
+    content = [TRAIN_FORMAT, asdict(shape), asdict(schedule), order.seed, len(data.rows), _digest(data, start)]
+    key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
+    file = order.places.work / "trained" / f"{cost}-{key}.npz"
+    if file.is_file():
+        return read_trained(file, shape)
+
+    def told(epoch: int, epochs: int, figures: Mapping[str, float]) -> None:
+        del figures
+        advance(f"train {cost}", epoch, epochs)
+
+    done = train(data.rows, spec, shape, schedule, order.seed, told, start)
+    keep_trained(done, file)
+    return done
+
+
+def keep_trained(trained: Trained, file: Path) -> None:
+    """Write a trained net."""
+    history = np.frombuffer(json.dumps([trained.history, trained.best, trained.seconds]).encode(), np.uint8)
+    write_arrays(file, {"history": history, **{f"w{i:03d}": w for i, w in enumerate(trained.weights)}})
+
+
+def read_trained(file: Path, shape: model.Shape) -> Trained:
+    """Read it again."""
+    with np.load(file) as kept:
+        history, best, seconds = json.loads(kept["history"].tobytes())
+        return Trained(shape, [kept[name] for name in kept.files if name.startswith("w")], history, best, seconds)
+
+
+def _digest(data: Data, start: Sequence[Any] | None) -> str:
+    """A hash of what a net is trained on."""
+    digest = hashlib.sha256(data.projection.to_bytes())
+    for array in (data.rows.globals, data.rows.right, data.rows.whole, *(start or ())):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _projection(order: Order, shards: Sequence[Path], reader: Reader) -> Projection:
+    """Fitted once for a set of shards."""
+    spec = FeatureSpec()
+    names = json.dumps([order.seed, [shard.stem for shard in shards]])
+    file = order.places.work / "projections" / f"{hashlib.sha256(names.encode()).hexdigest()[:20]}.npz"
+    if not file.is_file():
+        write_whole(file, fit_projection(shards, reader, spec, order.seed).to_bytes())
+    return read_projection(file, spec)
+
+
+def _some(heard: Iterable[Any], most: int) -> Iterable[Any]:
+    """At most `most` of them, spread evenly."""
+    every = list(heard)
+    step = max(len(every) / most, 1.0)
+    return [every[int(i * step)] for i in range(int(len(every) / step))]
+
+
+def _line(found: Mapping[str, Any]) -> str:
+    """Figures in one line."""
+    orders = found["orders"]
+    before, after = (sum(row[key] for row in orders.values()) for key in ("decoder_strict", "strict"))
+    return (
+        f"strictly right {before} → {after} of {sum(row['n'] for row in orders.values())}, "
+        f"cut and invented {found['halves']['invented']['count']} of {found['halves']['invented']['n']}, "
+        f"tails {found['tails']['count']} of {found['tails']['n']}"
+    )
+
+
+def with_costs(order: Order, costs: Sequence[str]) -> Order:
+    """The same with other variants."""
+    return replace(order, costs=tuple(costs))

@@ -1,0 +1,175 @@
+"""`assistant-convert`: build a bundle, compare two, look into a .tflite, explain one recording."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from assistant.errors import AssistantError, UsageError
+
+if TYPE_CHECKING:
+    from convert.build import Order
+
+PROGRAM = "assistant-convert"
+EXIT_INTERRUPTED = 130
+DESCRIPTION = """Makes the fused model of a context: from sentences to a trained, pruned, int8 TFLite net.
+
+It needs the extra `convert`, in an environment of its own, on a workstation: the device runs only what it makes."""
+EXAMPLES = """examples:
+  assistant-convert build --context examples/barista --out models/barista
+  assistant-convert build --out models/generic                    one for every English context
+  assistant-convert build --context my/context --out my/bundle --quick
+  assistant-convert compare models/barista models/generic
+  assistant-convert inspect models/barista/full.tflite
+  assistant-convert explain order.wav --context examples/barista --bundle models/barista"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are UsageErrors."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, where=PROGRAM, remedy=f"see `{self.prog} --help`")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit code."""
+    # numpy's products are small here: more threads only wait for each other. What the user has set stays.
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = build_parser().parse_args(words)
+        run = {"build": _build, "compare": _compare, "inspect": _inspect, "explain": _explain}[arguments.verb]
+        run(arguments, shlex.join([PROGRAM, *words]))
+    except AssistantError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def build_parser() -> Parser:
+    """All verbs and options."""
+    parser = Parser(
+        PROGRAM, description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    build = verbs.add_parser("build", help="make a bundle")
+    build.add_argument("--context", default="", help="folder or name; without it a generic bundle is made")
+    build.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+    build.add_argument("--quick", action="store_true", help="a tenth of the data, fewer epochs: minutes")
+    build.add_argument("--seed", type=int, default=0)
+    build.add_argument("--rounds", type=int, help="how often all data is drawn anew (2; more is better and slower)")
+    build.add_argument("--epochs", type=int)
+    build.add_argument("--rate", type=float, help="highest learning rate")
+    build.add_argument("--jobs", type=int, default=1, help="processes that make data")
+    build.add_argument("--variants", default="full,lite,tiny", help="cost classes, dearest first")
+    build.add_argument("--recordings", type=Path, help="own labelled recordings: labels.jsonl and sound files")
+    build.add_argument(
+        "--judge", action="store_true", help="calibrate on half A of the labelled orders and report on half B"
+    )
+    build.add_argument("--report", type=Path, help="where the HTML report goes (OUT.html)")
+    _add_work(build)
+    compare = verbs.add_parser("compare", help="two bundles side by side")
+    compare.add_argument("one", type=Path)
+    compare.add_argument("other", type=Path)
+    inspect = verbs.add_parser("inspect", help="layers, types, sparsity and what stayed float in a .tflite")
+    inspect.add_argument("file", type=Path)
+    inspect.add_argument("--json", action="store_true")
+    explain = verbs.add_parser("explain", help="which frames and words moved the net's answer, as a picture")
+    explain.add_argument("file", type=Path)
+    explain.add_argument("--context", required=True)
+    explain.add_argument("--bundle", type=Path, required=True)
+    explain.add_argument("--out", type=Path, help="picture (FILE.png)")
+    _add_work(explain)
+    return parser
+
+
+def _add_work(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--work", type=Path, help="where stages keep what they made (the cache folder)")
+
+
+def _build(arguments: argparse.Namespace, command: str) -> None:
+    from convert.build import build
+    from convert.bundle import write_bundle
+    from convert.progress import Bars
+    from convert.report import write_report
+
+    with Bars().shown() as bars:
+        built = build(_order(arguments, command), bars.advance, bars.tell)
+    manifest = write_bundle(arguments.out, built.origin, built.projection, built.candidates, built.seconds)
+    report = arguments.report or arguments.out.with_suffix(".html")
+    write_report(report, built, manifest)
+    sizes = ", ".join(f"{variant.cost} {variant.bytes / 1024:.0f} KiB" for variant in manifest.variants)
+    print(f"{arguments.out}: {sizes}, in {built.seconds / 60:.1f} min; report: {report}")
+
+
+def _order(arguments: argparse.Namespace, command: str) -> Order:
+    """What the command line asks for."""
+    from dataclasses import replace
+
+    from assistant.folders import folders
+    from convert import build as b
+    from convert import stages
+    from convert.model import SHAPES
+    from convert.recognise import Places
+    from convert.sources import data_folder
+    from convert.train import Schedule
+
+    costs = tuple(filter(None, arguments.variants.split(",")))
+    unknown = [cost for cost in costs if cost not in SHAPES]
+    if unknown or not costs or costs[0] != "full":
+        raise UsageError(f"variants must begin with full and be of {', '.join(SHAPES)}", where="--variants")
+    cache = folders().cache
+    work = arguments.work or cache / "convert"
+    amounts = stages.QUICK_BUILD if arguments.quick else stages.FULL_BUILD
+    schedule = b.QUICK_SCHEDULE if arguments.quick else Schedule()
+    return b.Order(
+        name=arguments.out.name,
+        folder=arguments.context,
+        places=Places(data_folder(), work / "sounds", work, cache),
+        amounts=replace(amounts, rounds=arguments.rounds or amounts.rounds),
+        schedule=replace(schedule, epochs=arguments.epochs or schedule.epochs, rate=arguments.rate or schedule.rate),
+        fine_tuning=b.QUICK_FINE_TUNING if arguments.quick else b.FINE_TUNING,
+        seed=arguments.seed,
+        jobs=arguments.jobs,
+        command=command,
+        real=arguments.judge,
+        costs=costs,
+    )
+
+
+def _compare(arguments: argparse.Namespace, command: str) -> None:
+    del command
+    from convert.compare import compare
+
+    print(compare(arguments.one, arguments.other))
+
+
+def _inspect(arguments: argparse.Namespace, command: str) -> None:
+    del command
+    import json
+
+    from convert.inspect import inspect, table
+
+    found = inspect(arguments.file)
+    print(json.dumps(found, indent=1) if arguments.json else table(found))
+
+
+def _explain(arguments: argparse.Namespace, command: str) -> None:
+    del command
+    from convert.explain import explain
+
+    picture = arguments.out or arguments.file.with_suffix(".png")
+    print(explain(arguments.file, arguments.context, arguments.bundle, picture))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
