@@ -3,6 +3,7 @@
 no meaning, or hardly said to us      ─► refuse
 two meanings nearly equal             ─► ask which, naming what differs
 perhaps not said to us                ─► ask whether
+free words that may be others         ─► ask whether
 perhaps not all that was said         ─► ask whether (where a fused net compared it with the sound)
 otherwise                             ─► accept
 """
@@ -25,6 +26,10 @@ CONFUSABLE_MARGIN_FACTOR = 2.0
 """Pairs of wordings that sound alike and mean different things need this many times the usual margin."""
 WIDENING_MARGIN_FACTOR = 1.5
 """So does a meaning that says less than its competitor: lost words must not widen an order."""
+FREE_SCORE, FREE_LOG_P = 1.1, -0.15
+"""Words that no list has are taken as they were heard from this score per token and mean log-probability, nats, on;
+otherwise it asks. Measured on 40 things by two voices, clean and in kitchen noise: at least 98 % of those taken right.
+"""
 ALTERNATIVES = 4
 INTENT = "intent"
 _WORD = r"[^\s.,?!;:]+"
@@ -93,7 +98,14 @@ def _judge(transcript: Transcript, context: Context, rule: Calibration, heard: f
             return Verdict(Outcome.ASK, reason, differs)
     if heard < doubt:
         return Verdict(Outcome.ASK, f"“{best.text}” fits, but it may not have been said to me ({_score(best)})")
+    if best.spelt and not _spelt_clearly(best):
+        return Verdict(Outcome.ASK, f"“{best.text}” fits, but has words that no list has and that may be others")
     return Verdict(Outcome.ACCEPT, f"“{best.text}” fits ({_score(best)}) and nothing else comes near")
+
+
+def _spelt_clearly(best: Hypothesis) -> bool:
+    """Whether its free words, for which there is no second meaning to compare with, were surely heard."""
+    return best.score_per_token >= FREE_SCORE and float(best.log_p[list(best.spelt)].mean()) >= FREE_LOG_P
 
 
 def _compared(transcript: Transcript, verdict: Verdict, whole: float, right: float) -> Verdict:

@@ -204,3 +204,19 @@ def test_confidence_is_a_probability_and_no_more_than_that_it_was_said_to_us(
     transcript = heard(LARGE, *((gap, f"order {n}", {"n": n}) for n, gap in enumerate(gaps)), per_token=per_token)
     understanding = decide(transcript, CONTEXT)
     assert 0.0 <= understanding.confidence <= understanding.heard <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("per_token", "log_p", "outcome"),
+    [(1.5, -0.05, Outcome.ACCEPT), (1.0, -0.05, Outcome.ASK), (1.5, -0.4, Outcome.ASK)],
+)
+def test_free_words_that_were_not_heard_clearly_are_asked_about(
+    per_token: float, log_p: float, outcome: Outcome
+) -> None:
+    transcript = heard((0.0, "add dragon fruit to the list", {"item": "dragon fruit"}), per_token=per_token)
+    best = transcript.hypotheses[0]
+    assert decide(transcript, CONTEXT).outcome is Outcome.ACCEPT
+    spelt = replace(best, spelt=(1, 2), log_p=np.where(np.isin(best.tokens, (1, 2)), log_p, -0.1).astype(np.float32))
+    understanding = decide(replace(transcript, hypotheses=(spelt,)), CONTEXT)
+    assert understanding.outcome is outcome
+    assert understanding.differs == ()
