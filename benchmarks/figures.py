@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import home_report
+from benchmarks import home_report, scheduler_report
 
 HEAD = """# Figures
 
@@ -187,6 +187,7 @@ TITLES = {
     "memory": "Memory",
     "start": "Start",
     "home": "A home",
+    "scheduler": "Answers in time under load",
 }
 SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "understand": _understanding,
@@ -195,6 +196,7 @@ SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "memory": _memory,
     "start": _start,
     "home": home_report.section,
+    "scheduler": scheduler_report.section,
 }
 
 

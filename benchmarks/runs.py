@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.assembly import engine_flags, open_recognizer, prepare_context
+from assistant.cli.assembly import bundle_finder, engine_flags, open_recognizer, prepare_context
 from assistant.cli.bench import PEERS
-from assistant.cli.output import plain, print_json, progress, styled
+from assistant.cli.output import plain, print_json, print_json_line, progress, styled
 from assistant.cli.settings import load_settings
 from assistant.errors import UsageError
 from benchmarks import document, tables
@@ -46,7 +46,8 @@ def understand(args: argparse.Namespace) -> int:
     config = _config(args)
     recognizer = open_recognizer(config)
     context = load_context(args.context or "barista")
-    ours = systems.Ours(recognizer, prepare_context(recognizer, context), _engine_key(config))
+    net = bundle_finder(config, recognizer)
+    ours = systems.Ours(recognizer, prepare_context(recognizer, context), _engine_key(config), net(context))
     peers = systems.open_peers(_peers(args.peers), recognizer, context)
     listening = Listening(open_vad(config.listen.vad), Store(args.out / "heard"))
     with progress("listening to orders", len(orders) * len(chosen)) as advance:
@@ -69,8 +70,9 @@ def refuse(args: argparse.Namespace) -> int:
     config = _config(args)
     recognizer = open_recognizer(config)
     loaded = {name: load_context(name) for name in ("barista", "home")}
+    net = bundle_finder(config, recognizer)
     barista, home = (
-        systems.Ours(recognizer, prepare_context(recognizer, context), _engine_key(config))
+        systems.Ours(recognizer, prepare_context(recognizer, context), _engine_key(config), net(context))
         for context in loaded.values()
     )
     listening = Listening(open_vad(config.listen.vad), Store(args.out / "heard"))
@@ -244,6 +246,22 @@ def home(args: argparse.Namespace) -> int:
     results = home_report.measure(args, config, open_recognizer(config), _engine_key(config))
     doc = document.document("home", _command(args), results, home_report.limits(args))
     return _finish(args, doc, partial(home_report.show, errors=args.errors))
+
+
+def scheduler(args: argparse.Namespace) -> int:
+    """`assistant bench scheduler`; with `--json` two lines: everything, and the figures in short."""
+    from benchmarks import plots, scheduler_report
+
+    results = scheduler_report.measure(args)
+    doc = document.document("scheduler", _command(args), results, _limited(args))
+    if not args.json:
+        return _finish(args, doc, scheduler_report.show, scheduler_report.draw)
+    document.write(doc, args.out)
+    if args.plot is not None:
+        plots.save(scheduler_report.draw, doc, args.plot)
+    print_json_line(doc)
+    scheduler_report.last_line(results)
+    return 0
 
 
 @contextmanager

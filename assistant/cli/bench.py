@@ -13,6 +13,7 @@ from assistant.errors import PluginError, UsageError
 
 PEERS = ("exact", "fuzzy", "pocketsphinx")
 QUICK = {"understand": 20, "refuse": 20, "latency": 15, "memory": 4, "start": 2, "wake": 10, "home": 12, "fused": 12}
+QUICK["scheduler"] = 28
 """How many recordings, commands or starts a quick run takes."""
 
 HOME_VOICES = "hibari,flite rms,flite slt"
@@ -22,6 +23,7 @@ EXAMPLES = """examples:
   assistant bench understand --quick --peers none
   assistant bench refuse --fit
   assistant bench latency --felt
+  assistant bench scheduler --quick --plot timeline.svg
   assistant bench fused --bundle generic --fit
 
 Recordings are found by $ASSISTANT_DATA (default ../shared/data). Every run is kept as out/bench-NAME.json with machine,
@@ -58,6 +60,7 @@ def register(subparsers: Any) -> None:
     fused.add_argument("--bundle", metavar="LIST", help="bundles, as NAME, NAME/VARIANT or a folder (default: all)")
     fused.add_argument("--fit", action="store_true", help="fit how its answers count on half the recordings")
     fused.add_argument("--write", action="store_true", help="with --fit: keep what was fitted in the bundle's manifest")
+    _add(kinds, "scheduler", "answers in time under real load, by every policy and every fixed plan", plot=True)
     wake = _add(kinds, "wake", "wake words missed, false alarms per hour, commands in one breath, cost", plot=False)
     wake.add_argument("--orders", type=int, default=60, metavar="N", help="orders said after the word (default 60)")
 

@@ -1,0 +1,349 @@
+"""`assistant bench scheduler`: runs the scenarios, sums them up, prints tables, draws the timeline."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from assistant.cli.assembly import engine_flags, open_recognizer, prepare_context
+from assistant.cli.output import plain, progress, styled, table
+from assistant.cli.settings import load_settings
+from assistant.errors import PluginError
+from benchmarks.load import Others, limit, load_by
+from benchmarks.scoring import paired, percentiles, wilson
+
+if TYPE_CHECKING:
+    from assistant.recognize.moonshine.engine import Moonshine
+    from assistant.schedule.plans import Plan
+    from benchmarks.scheduler import Heard, Outcome, Played, Player
+
+CONDITIONS = ("kitchen 12 dB", "kitchen 3 dB")
+"""Heard in turn: the first is the published level, the second is where plans differ."""
+MOMENTS = 90
+QUICK_MOMENTS = 28
+QUICK_PLANS = ("beam-1", "beam-2", "beam-4", "beam-8", "beam-16")
+CALIBRATED_ON = 8
+ROOM_FACTOR = 2.0
+"""The objective, over what the dearest plan takes for nearly all utterances when idle: its tightest useful value."""
+DRAWN = ("limit falls", "noisy neighbour", "heat")
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Calibrate, run all scenarios, sum up."""
+    from assistant.grammar.load import load_context
+    from assistant.recognize.moonshine.engine import Moonshine
+    from assistant.schedule.plans import PLANS
+    from benchmarks import scheduler as bench
+
+    plans = tuple(plan for plan in PLANS if not args.quick or plan.name in QUICK_PLANS)
+    config = load_settings(args, engine_flags(args)).config
+    engine = open_recognizer(config)
+    if not isinstance(engine, Moonshine):
+        raise PluginError("needs the engine moonshine", where="bench scheduler", remedy="--engine moonshine")
+    prepared = prepare_context(engine, load_context("barista"))
+    moments = min(args.limit or MOMENTS, QUICK_MOMENTS if args.quick else MOMENTS)
+    heard = _heard(moments + CALIBRATED_ON, config.listen.vad)
+    tried, heard = heard[:CALIBRATED_ON], heard[CALIBRATED_ON:]
+    profile, calibrated_s = _profile(engine, prepared, plans, tried)
+    slo_ms = 10 * round(ROOM_FACTOR * bench.idle_late_ms(profile, plans, heard) / 10)
+    cores = len(os.sched_getaffinity(0))
+    found: dict[str, Any] = {}
+    stage_scenarios = bench.scenarios(moments, cores)
+    with limit() as limited, progress("deciding under load", moments * len(stage_scenarios)) as advance:
+        others = Others()
+        stage = bench.Stage(engine, prepared, plans, others, limited)
+        try:
+            for scenario in stage_scenarios:
+                if not limited.available and any(load.quota for load in scenario.moments):
+                    continue
+                played = stage.play(scenario, heard, profile, slo_ms, advance)
+                found[scenario.name] = summary(played, slo_ms)
+        finally:
+            others.close()
+        limits_set = limited.available
+    return {
+        "slo_ms": slo_ms,
+        "moments": moments,
+        "load_by": load_by(),
+        "limits": "a control group of its own" if limits_set else "not permitted: those scenarios were left out",
+        "calibrated_s": calibrated_s,
+        "idle_ms": {name: round(cost.time_ms(3.0), 1) for name, cost in profile.costs.items()},
+        "scenarios": found,
+        "all": overall(found),
+    }
+
+
+def _heard(count: int, vad_name: str) -> list[Heard]:
+    """Orders in noise, cut: half at each condition, every other one."""
+    from assistant.listen.clip import cut_clip
+    from assistant.listen.vad import open_vad
+    from benchmarks.clips import recorded
+    from benchmarks.conditions import BY_NAME, Room
+    from benchmarks.recordings import barista_orders
+
+    room, vad = Room(), open_vad(vad_name)
+    found: list[Heard] = []
+    with progress("mixing", count) as advance:
+        for number, order in enumerate(barista_orders(count)):
+            condition = CONDITIONS[number % len(CONDITIONS)]
+            clip = recorded(order.recording, BY_NAME[condition], room)
+            found.append((order, cut_clip(clip.load(), vad), condition))
+            advance(1)
+    return found
+
+
+def _profile(engine: Moonshine, prepared: Any, plans: Sequence[Plan], tried: Sequence[Heard]) -> tuple[Any, float]:
+    """This board's profile, by the same code as `assistant calibrate`; and the seconds it took."""
+    import time
+
+    from assistant.schedule.board import Board
+    from assistant.schedule.calibrate import measure as calibrate
+    from assistant.schedule.profile import measured, this_board
+    from assistant.types import Utterance
+
+    def run(plan: Plan, utterance: Utterance) -> None:
+        assert plan.effort is not None
+        engine.open_with(prepared, plan.effort, lambda: False).finish(utterance)
+
+    began = time.perf_counter()
+    costs = calibrate(plans, [utterance for _, utterance, _ in tried], run, Board()).costs
+    return measured(costs, this_board(), time.time()), round(time.perf_counter() - began, 1)
+
+
+# -- summing up ----------------------------------------------------------------------------------------------------
+
+
+def summary(played: Played, slo_ms: float) -> dict[str, Any]:
+    """A scenario's figures for every policy, the comparison with the best fixed plan, and the timeline."""
+    from benchmarks.scheduler import SCHEDULER
+
+    could = [min(outcomes[n].ms for outcomes in played.plans.values()) <= slo_ms for n in range(len(played.moments))]
+    rows = {name: _row(player, played, could, slo_ms) for name, player in played.players.items()}
+    fixed = [name for name in rows if name.startswith("fixed ")]
+    best = min(fixed, key=lambda name: (rows[name]["miss_possible"], -rows[name]["accuracy"]))
+    scheduler, rival = played.players[SCHEDULER], played.players[best]
+    late = [[o.ms > slo_ms for o in player.outcomes] for player in (scheduler, rival)]
+    right = [[o.right for o in player.outcomes] for player in (scheduler, rival)]
+    return {
+        "steady": played.scenario.steady,
+        "possible": sum(could),
+        "policies": rows,
+        "deadline_answers": played.cut,
+        "reaction": _reaction(played, could, slo_ms),
+        "best_fixed": {
+            "policy": best,
+            "late": paired(late[1], late[0]),
+            "right": paired(right[0], right[1]),
+        },
+        "overhead_ms": percentiles(played.overhead_ms),
+        "timeline": _timeline(played),
+    }
+
+
+def _row(player: Player, played: Played, could: Sequence[bool], slo_ms: float) -> dict[str, Any]:
+    outcomes = player.outcomes
+    misses = [o.ms > slo_ms for o in outcomes]
+    avoidable = [m for m, c in zip(misses, could, strict=True) if c]
+    first = [o.right for o, c in zip(outcomes, played.conditions, strict=True) if c == CONDITIONS[0]]
+    names = [choice.plan.name for choice in player.choices]
+    times = percentiles([o.ms for o in outcomes])
+    return {
+        "miss": sum(misses) / len(misses),
+        "miss_possible": sum(avoidable) / max(len(avoidable), 1),
+        "misses_possible": sum(avoidable),
+        "miss_interval": wilson(sum(avoidable), len(avoidable)),
+        "accuracy": sum(o.right for o in outcomes) / len(outcomes),
+        "accuracy_12db": sum(first) / max(len(first), 1),
+        "p50_ms": times["p50"],
+        "p95_ms": times["p95"],
+        "p99_ms": round(sorted(o.ms for o in outcomes)[math.ceil(0.99 * len(outcomes)) - 1], 1),
+        "switches": sum(a != b for a, b in itertools.pairwise(names)),
+        "busy_s": round(sum(o.ms for o in outcomes) / 1000, 2),
+        "covered": _covered(player, outcomes),
+    }
+
+
+def _covered(player: Player, outcomes: Sequence[Outcome]) -> float:
+    """Share of times within the quantile that was foreseen."""
+    within = [o.ms <= c.forecast.late_ms for o, c in zip(outcomes, player.choices, strict=True)]
+    return sum(within) / len(within)
+
+
+def _reaction(played: Played, could: Sequence[bool], slo_ms: float) -> dict[str, int]:
+    """After each growth of the load: how often the second utterance was in time, where some plan could be."""
+    from benchmarks.scheduler import SCHEDULER
+
+    outcomes = played.players[SCHEDULER].outcomes
+    second = [n + 1 for n in played.scenario.onsets if n + 1 < len(outcomes) and could[n + 1]]
+    return {"onsets": len(second), "second_in_time": sum(outcomes[n].ms <= slo_ms for n in second)}
+
+
+def _timeline(played: Played) -> dict[str, Any]:
+    dearest = [name for name in played.players if name.startswith("fixed ")][-1]
+    shown = ("scheduler", "oracle", dearest)
+    return {
+        "pressure": [m.signals.pressure for m in played.moments],
+        "quota": [load.quota for load in played.scenario.moments],
+        "celsius": [load.celsius for load in played.scenario.moments],
+        "others": [load.cpu + load.memory for load in played.scenario.moments],
+        "plan": {name: [c.plan.name for c in played.players[name].choices] for name in shown},
+        "ms": {name: [round(o.ms, 1) for o in played.players[name].outcomes] for name in shown},
+        "late_ms": [round(c.forecast.late_ms, 1) for c in played.players["scheduler"].choices],
+        "reasons": [c.reason for c in played.players["scheduler"].choices],
+    }
+
+
+def overall(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Over all scenarios, where some plan could be in time: misses by policy; coverage in steady load."""
+    policies = next(iter(found.values()))["policies"] if found else {}
+    rows = {}
+    for name in policies:
+        count = sum(s["policies"][name]["misses_possible"] for s in found.values())
+        n = sum(s["possible"] for s in found.values())
+        rows[name] = {"misses": count, "n": n, "rate": count / max(n, 1), "interval": wilson(count, n)}
+    steady = [s["policies"]["slo"]["covered"] for s in found.values() if s["steady"]]
+    return {
+        "misses_possible": rows,
+        "covered_in_steady_load": sum(steady) / max(len(steady), 1),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+
+
+# -- showing -------------------------------------------------------------------------------------------------------
+
+
+def show(doc: Mapping[str, Any]) -> None:
+    """Tables for people."""
+    results = doc["results"]
+    print(f"objective {results['slo_ms']:.0f} ms of computing; {results['moments']} utterances a scenario, every other")
+    print(f"at 12 and 3 dB; load by {results['load_by']}; limits: {results['limits']}")
+    for name, scenario in results["scenarios"].items():
+        cut = scenario["deadline_answers"]
+        print(styled(f"\n{name}: some plan could be in time in {scenario['possible']} of {results['moments']}", "bold"))
+        rows = [
+            (
+                policy,
+                f"{r['miss']:.0%}",
+                f"{r['miss_possible']:.1%} ({r['miss_interval'][0]:.0%}–{r['miss_interval'][1]:.0%})",
+                f"{r['accuracy']:.1%}",
+                f"{r['accuracy_12db']:.1%}",
+                f"{r['p50_ms']:.0f} / {r['p95_ms']:.0f} / {r['p99_ms']:.0f}",
+                r["switches"],
+                f"{r['busy_s']:.1f}",
+            )
+            for policy, r in scenario["policies"].items()
+        ]
+        head = ("policy", "late", "avoidably", "right", "at 12 dB", "p50/95/99 ms", "switches", "seconds")
+        print(table(head, rows, right=head[1:]))
+        pair, reaction = scenario["best_fixed"], scenario["reaction"]
+        print(f"answered at the deadline: {cut}; against {pair['policy']}: {_pair(pair)}", end="")
+        grown = f"; load grew {reaction['onsets']} times, second utterance in time {reaction['second_in_time']}"
+        print(grown if reaction["onsets"] else "")
+    summed = [
+        (name, f"{r['rate']:.1%} ({r['interval'][0]:.1%}–{r['interval'][1]:.1%})", f"{r['misses']}/{r['n']}")
+        for name, r in results["all"]["misses_possible"].items()
+    ]
+    print(styled("\nall scenarios: late although some plan could be in time", "bold"))
+    print(table(("policy", "late", ""), summed, right=("late", "")))
+    print(f"\nthe 95 % quantile covered {results['all']['covered_in_steady_load']:.1%} in steady load")
+
+
+def _pair(pair: Mapping[str, Any]) -> str:
+    late, right = pair["late"], pair["right"]
+    return (
+        f"late only it {late['only_ours']}, only the scheduler {late['only_theirs']} (p {late['p']:.2g}); "
+        f"right only the scheduler {right['only_ours']}, only it {right['only_theirs']} (p {right['p']:.2g})"
+    )
+
+
+def last_line(results: Mapping[str, Any]) -> None:
+    """What programs read: one line of JSON."""
+    from benchmarks.scheduler import in_short
+
+    print(json.dumps(plain(in_short(results))))
+
+
+def section(results: Mapping[str, Any]) -> str:
+    """The page of figures."""
+    about = (
+        f"Objective {results['slo_ms']:.0f} ms of computing; {results['moments']} orders a scenario, every other "
+        f"at 12 and at 3 dB of kitchen noise; load by {results['load_by']}; limits: {results['limits']}. Late: of the "
+        "moments at which some plan was in time."
+    )
+    head = "| scenario | policy | late % | right % | p50 / p95 ms | switches |"
+    lines = [about, "", head, "|---|---|---|---|---|---|"]
+    for name, scenario in results["scenarios"].items():
+        best = scenario["best_fixed"]["policy"]
+        dearest = [p for p in scenario["policies"] if p.startswith("fixed ")][-1]
+        for policy in dict.fromkeys(("scheduler", "slo", "greedy", "oracle", best, dearest)):
+            r = scenario["policies"][policy]
+            lines.append(
+                f"| {name} | {policy}{' (best fixed)' if policy == best else ''} | {100 * r['miss_possible']:.1f} | "
+                f"{100 * r['accuracy']:.1f} | {r['p50_ms']:.0f} / {r['p95_ms']:.0f} | {r['switches']} |"
+            )
+    for policy, r in results["all"]["misses_possible"].items():
+        low, high = r["interval"]
+        rate = f"{100 * r['rate']:.1f} ({100 * low:.1f}–{100 * high:.1f}), {r['misses']}/{r['n']}"
+        lines.append(f"| all | {policy} | {rate} | | | |")
+    return "\n".join(lines)
+
+
+def draw(axes: Any, results: Mapping[str, Any]) -> None:
+    """Load, plan and latency over time, a column for each changing scenario."""
+    figure = axes.figure
+    axes.set_axis_off()  # it keeps the title; its place is divided
+    figure.set_size_inches(13, 7.5)
+    names = [name for name in DRAWN if name in results["scenarios"]] or list(results["scenarios"])[:3]
+    order = list(results["idle_ms"])
+    spec = axes.get_subplotspec().subgridspec(3, len(names), height_ratios=(1, 1.2, 1.8))
+    grid = spec.subplots(sharex="col", squeeze=False)
+    for column, name in enumerate(names):
+        timeline = results["scenarios"][name]["timeline"]
+        _draw_load(grid[0][column], timeline, name)
+        _draw_plans(grid[1][column], timeline, order)
+        _draw_times(grid[2][column], timeline, results["slo_ms"])
+    grid[0][0].set_ylabel("load")
+    grid[1][0].set_ylabel("plan")
+    grid[2][0].set_ylabel("ms, end of speech to decision")
+
+
+def _draw_load(axes: Any, timeline: Mapping[str, Any], name: str) -> None:
+    x = range(len(timeline["pressure"]))
+    axes.fill_between(x, [p or 0 for p in timeline["pressure"]], step="mid", alpha=0.4, label="CPU pressure")
+    if any(q is not None for q in timeline["quota"]):
+        quotas = [1.0 if q is None else q for q in timeline["quota"]]
+        axes.step(x, quotas, where="mid", color="black", label="cores allowed")
+    if any(c is not None for c in timeline["celsius"]):
+        axes.plot(x, [(c or 0) / 100 for c in timeline["celsius"]], color="tab:red", label="°C / 100")
+    axes.set_ylim(0, 1.3)
+    axes.text(0.02, 0.88, name, transform=axes.transAxes, weight="bold")
+    axes.legend(fontsize=7, loc="lower left")
+
+
+def _draw_plans(axes: Any, timeline: Mapping[str, Any], order: Sequence[str]) -> None:
+    for name, style in (("oracle", {"color": "tab:green", "alpha": 0.5}), ("scheduler", {"color": "black"})):
+        ranks = [order.index(plan) for plan in timeline["plan"][name]]
+        axes.step(range(len(ranks)), ranks, where="mid", label=name, **style)
+    axes.set_yticks(range(len(order)), order, fontsize=7)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(fontsize=7)
+
+
+def _draw_times(axes: Any, timeline: Mapping[str, Any], slo_ms: float) -> None:
+    dearest = next(name for name in timeline["ms"] if name.startswith("fixed "))
+    for name, style in (
+        (dearest, {"color": "tab:red", "marker": "x"}),
+        ("scheduler", {"color": "black", "marker": "o"}),
+    ):
+        values = timeline["ms"][name]
+        axes.plot(range(len(values)), values, linestyle="-", linewidth=0.6, markersize=3, label=name, **style)
+    axes.plot(range(len(timeline["late_ms"])), timeline["late_ms"], ":", color="grey", label="95 % foreseen")
+    axes.axhline(slo_ms, color="tab:blue", linewidth=1, label=f"objective, {slo_ms:.0f} ms")
+    axes.set(xlabel="utterance", ylim=(0, min(3 * slo_ms, 1.05 * max(timeline["ms"][dearest]))))
+    axes.legend(fontsize=7)
