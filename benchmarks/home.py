@@ -24,6 +24,7 @@ from assistant.recognize.engine import Recognizer
 from assistant.types import Outcome, Transcript
 from assistant.understand.answers import NO, YES, Meaning, Pending, answer_context
 from assistant.understand.decide import decide
+from assistant.understand.fused.bundle import Bundle
 from benchmarks.clips import Speaker, recorded
 from benchmarks.conditions import BY_NAME, CLEAN, Room
 from benchmarks.flite import FliteSpeaker
@@ -316,10 +317,10 @@ def _foreign_row(marks: Sequence[tuple[bool, bool]]) -> dict[str, Any]:
     return {"accepted": share([accepted for accepted, _ in marks]), "done": share([done for _, done in marks])}
 
 
-def open_systems(recognizer: Recognizer, context: Context, key: str) -> tuple[Ours, Ours]:
-    """The home, and its answers to an open question, each with the recogniser."""
+def open_systems(recognizer: Recognizer, context: Context, key: str, bundle: Bundle | None = None) -> tuple[Ours, Ours]:
+    """The home, and its answers to an open question, each with the recogniser; the home with its fused net, too."""
     return (
-        Ours(recognizer, recognizer.prepare(context), key),
+        Ours(recognizer, recognizer.prepare(context), key, bundle),
         Ours(recognizer, recognizer.prepare(answers(context)), key),
     )
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def measure(args: argparse.Namespace, config: Config, recognizer: Recognizer, key: str) -> dict[str, Any]:
     """All of it: text, spoken, single words, foreign speech."""
+    from assistant.cli.assembly import bundle_finder
     from assistant.grammar.load import load_context
     from assistant.listen.vad import open_vad
     from benchmarks.listening import Listening
@@ -36,7 +37,7 @@ def measure(args: argparse.Namespace, config: Config, recognizer: Recognizer, ke
     }
     with progress("compiling the home", None) as advance:
         advance(0)
-        home, open_question = bench.open_systems(recognizer, context, key)
+        home, open_question = bench.open_systems(recognizer, context, key, bundle_finder(config, recognizer)(context))
     listening = Listening(open_vad(config.listen.vad), Store(args.out / "heard"))
     total = len(sentences) * len(voices) * len(bench.CONDITIONS)
     with progress("listening to commands", total) as advance:

@@ -10,6 +10,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import assistant
-from assistant.types import Hypothesis, Transcript, Word, frozen_array
+from assistant.types import Agreement, Fusion, Hypothesis, Transcript, Word, frozen_array
 
 _PACKAGE = Path(assistant.__file__).parent
 _CUTTING = ("listen/clip.py", "listen/activity.py", "listen/vad.py")
@@ -110,13 +111,27 @@ def transcript_row(transcript: Transcript) -> dict[str, Any]:
         "text": transcript.text,
         "engine": transcript.engine,
         "variant": transcript.variant,
+        "fused": transcript.fused,
+        "fusion": None if transcript.fusion is None else _fusion_row(transcript.fusion),
         "hypotheses": [_hypothesis_row(hypothesis) for hypothesis in transcript.hypotheses],
     }
 
 
 def transcript_of(row: dict[str, Any]) -> Transcript:
     """The transcript that `transcript_row` kept."""
-    return Transcript(tuple(map(_hypothesis_of, row["hypotheses"])), row["text"], row["engine"], row["variant"])
+    fusion = row.get("fusion")
+    return Transcript(
+        tuple(map(_hypothesis_of, row["hypotheses"])),
+        row["text"],
+        row["engine"],
+        row["variant"],
+        fused=row.get("fused", ""),
+        fusion=None if fusion is None else Fusion(**fusion),
+    )
+
+
+def _fusion_row(fusion: Fusion) -> dict[str, Any]:
+    return asdict(replace(fusion, confidence=dict(fusion.confidence), whole=dict(fusion.whole)))
 
 
 def _hypothesis_row(h: Hypothesis) -> dict[str, Any]:
@@ -145,7 +160,9 @@ def _hypothesis_of(row: dict[str, Any]) -> Hypothesis:
         "words": tuple(Word(*word) for word in row["words"]),
         "spelt": tuple(row.get("spelt", ())),
     }
-    return Hypothesis(**(row | arrays))
+    agreement = row.get("agreement")
+    judged = {"agreement": None if agreement is None else Agreement(**agreement)}
+    return Hypothesis(**(row | arrays | judged))
 
 
 def _rounded(values: Iterable[float]) -> list[float]:

@@ -23,6 +23,7 @@ from assistant.recognize.moonshine.engine import voiced_stretch
 from assistant.recognize.moonshine.model import Model
 from assistant.types import EMPTY, Outcome, Transcript, Utterance
 from assistant.understand.decide import decide
+from assistant.understand.fused.bundle import Bundle
 from benchmarks import free, jsgf, store
 
 FUZZY_EDITS = 14.0
@@ -77,20 +78,22 @@ class System(Protocol):
 
 
 class Ours:
-    """The assistant: the context's grammar in the beam, then `decide`."""
+    """The assistant: the context's grammar in the beam, the fused net where there is one, then `decide`."""
 
     name = "assistant"
 
-    def __init__(self, recognizer: Recognizer, prepared: Prepared, key: str) -> None:
-        self._recognizer, self._prepared = recognizer, prepared
+    def __init__(self, recognizer: Recognizer, prepared: Prepared, key: str, bundle: Bundle | None = None) -> None:
+        self._recognizer, self._prepared, self._bundle = recognizer, prepared, bundle
         self.context = context = prepared.context
         settings = context.settings
         tuned = (settings.lambda_, settings.prune, settings.rerank, settings.token_penalty)
-        self.key = f"{store.code_key()} {recognizer.variant} {context.hash} {tuned} {key}"
+        net = f" {bundle.manifest} {bundle.name}" if bundle else ""
+        self.key = f"{store.code_key()} {recognizer.variant} {context.hash} {tuned} {key}{net}"
 
     def hear(self, utterance: Utterance) -> dict[str, Any]:
         """All meanings with their scores."""
-        return store.transcript_row(self._recognizer.open(self._prepared).finish(utterance))
+        transcript = self._recognizer.open(self._prepared).finish(utterance)
+        return store.transcript_row(self._bundle.look(utterance, transcript) if self._bundle else transcript)
 
     def answer(self, row: dict[str, Any]) -> Answer:
         """As `assistant understand` gives it: of two nearly equal meanings the better one counts as accepted."""
