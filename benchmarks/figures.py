@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import home_report, scheduler_report
+from benchmarks import fused_tables, home_report, scheduler_report
 
 HEAD = """# Figures
 
@@ -187,6 +187,7 @@ TITLES = {
     "memory": "Memory",
     "start": "Start",
     "home": "A home",
+    "fused": "The fused model",
     "scheduler": "Answers in time under load",
 }
 SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -196,6 +197,7 @@ SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "memory": _memory,
     "start": _start,
     "home": home_report.section,
+    "fused": fused_tables.section,
     "scheduler": scheduler_report.section,
 }
 

@@ -122,4 +122,7 @@ def test_the_table_shows_every_system(barista: Context, capsys: pytest.CaptureFi
     assert ALONE in shown
     assert NET in shown
     assert "kitchen 6 dB" in shown
+    page = fused_tables.section(results | {"cost": {NET: cost}})
+    assert f"| {NET} | talked into, kitchen 6 dB |" in page
+    assert len({line.count("|") for line in page.split("\n") if line.startswith(f"| {NET} | clean")}) == 1
     assert count(None) == 261 * 14 + 384 + 251 + 948
