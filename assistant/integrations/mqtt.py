@@ -40,7 +40,6 @@ from assistant.integrations.trust import explained, trusting
 from assistant.secret import check_secret, read_secret, secret_path
 
 if TYPE_CHECKING:
-    from assistant.config import Config
     from assistant.config_integrations import Mqtt as Settings
     from assistant.daemon.service import Bus
 
@@ -318,11 +317,6 @@ class Mqtt:
             with explained("mqtt.cert_file", settings.cert_file):
                 context.load_cert_chain(settings.cert_file, key)
         return context
-
-
-def create(config: Config, folder: Path | None) -> Mqtt | None:
-    """The entry point `assistant.integrations`; None where no broker is configured."""
-    return Mqtt(config.mqtt, folder) if config.mqtt.host else None
 
 
 def _is_refusal(error: BaseException) -> bool:

@@ -13,7 +13,6 @@ import ipaddress
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -281,12 +280,6 @@ class _Connection:
         for detection in found:
             self._stream, _ = table.step(self._stream, table.Detected(self._server.clock.monotonic()))
             await self.tell(Detection(name=detection.word, timestamp=round(1000 * detection.at_s)).event())
-
-
-def create(config: Config, folder: Path | None) -> Wyoming | None:
-    """The entry point `assistant.integrations`; None unless it is enabled."""
-    del folder  # nothing is kept
-    return Wyoming(config) if config.wyoming.enabled else None
 
 
 def _text(event: Event, name: str) -> str:

@@ -29,7 +29,8 @@ from wyoming.intent import Intent, NotRecognized, Recognize
 from wyoming.ping import Ping, Pong
 from wyoming.wake import Detect, Detection, NotDetected
 
-from assistant.integrations.wyoming import Wyoming, create
+from assistant.integrations.configured import create_wyoming
+from assistant.integrations.wyoming import Wyoming
 
 pytestmark = pytest.mark.real
 
@@ -50,7 +51,7 @@ def hearing(moonshine: Moonshine) -> House:
 @asynccontextmanager
 async def serving(house: House, **changed: Any) -> AsyncIterator[tuple[Wyoming, AsyncTcpClient]]:
     settings = Settings(**{"enabled": True, "port": free_port(), **changed})
-    server = create(Config(wyoming=settings, context=house.understander.context.name), None)
+    server = create_wyoming(Config(wyoming=settings, context=house.understander.context.name), None)
     assert server is not None
     bus = bus_of(house)
     try:
@@ -80,7 +81,7 @@ def running(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def test_nothing_is_open_unless_it_is_enabled_and_then_only_here() -> None:
-    assert create(Config(), None) is None
+    assert create_wyoming(Config(), None) is None
     assert Settings().host == "127.0.0.1"
 
 
@@ -242,7 +243,7 @@ def test_stopping_leaves_clients_that_are_in_the_middle(typed: House) -> None:
 def test_a_port_that_is_taken_is_said(typed: House) -> None:
     async def work() -> None:
         async with serving(typed) as (server, _):
-            other = create(Config(wyoming=Settings(enabled=True, port=server.port)), None)
+            other = create_wyoming(Config(wyoming=Settings(enabled=True, port=server.port)), None)
             assert other is not None
             with pytest.raises(ConfigError, match="the port cannot be opened.*set wyoming.port"):
                 await other.start(bus_of(typed))
