@@ -266,7 +266,8 @@ def _with_free(
         expected[: len(allowed)] = np.maximum(row_ilm[allowed], FREE_ILM_FLOOR)
         gain = heard - options.lambda_ * expected + weights
         known = set(ways.token[ways.row == row].tolist())
-        for i in np.argpartition(-gain, FREE_CHOICES)[:FREE_CHOICES].tolist():
+        near = np.flatnonzero(gain >= gain.max() - options.prune)  # sorting all of them would take a millisecond
+        for i in near[np.argsort(-gain[near])[:FREE_CHOICES]].tolist():
             token = int(candidates[i])
             if token not in known:
                 found.append((row, token, state, heard[i] - norm[row], expected[i], weights[i]))
