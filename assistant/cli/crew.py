@@ -6,9 +6,10 @@ import importlib.metadata
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import (
+    ContextWatch,
     bound_contexts,
     build_front_end,
     build_listener,
@@ -17,12 +18,13 @@ from assistant.cli.assembly import (
     open_context,
 )
 from assistant.cli.mouth import Mouth
+from assistant.cli.scheduling import build_scheduler
 from assistant.cli.tracing import open_trace
 from assistant.daemon.bus import Conversations, DaemonBus
 from assistant.daemon.ear import Ear
 from assistant.daemon.remote import RecognizerLost, RecognizerPart, RemoteRecognizer
 from assistant.daemon.service import ENTRY_POINTS, Integration
-from assistant.errors import AssistantError, DeviceError
+from assistant.errors import AssistantError, DeviceError, UsageError
 from assistant.folders import folders
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ class Crew:
         self._worker: ThreadWorker | None = None
         self._bus: DaemonBus | None = None
         self._muted = False
+        self._rejoin = False
+        self._watch: ContextWatch | None = None
         self._stopping = threading.Event()
 
     @property
@@ -109,26 +113,43 @@ class Crew:
             self._engine.check(one)
         skills = build_skills(self.config, self._clock, bound.values(), self._announce)
         finder = bundle_finder(self.config, self._engine)
-        understander = Understander(self._engine, prepared[""], skills, self._clock, finder)
+        scheduler = build_scheduler(self.config, self._engine, self._clock)
+        understander = Understander(self._engine, prepared[""], skills, self._clock, finder, scheduler)
         for name, one in prepared.items():
             understander.bind(name, one)
         self._mouth.language = understander.context.settings.language
         self._mouth.render_ahead((*understander.replies.fixed_phrases(), LOST, FAILED))
         self._talks = Conversations(lambda: TypedConversation(understander, self._mouth.hush))
         self._understander = understander
+        self._watch = ContextWatch(understander, lambda line: log.info("%s", line))
+        self._watch.start()
 
     def integrations(self) -> Sequence[Integration]:
-        """Those that are configured and installed; one whose package is missing is said, and left out."""
+        """Those that are configured and installed; one that does not load is said, and left out."""
         found: list[Integration] = []
         for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+            if not self._wants(entry.name):
+                continue
             try:
                 integration = entry.load()(self.config, folders(self.config.paths).state)
             except ImportError as error:
-                log.info("integration %s: not installed (%s)", entry.name, error)
+                extra = f"pip install 'assistant-voice[{entry.name}]'"
+                log.warning("%s: not installed (%s); %s", entry.name, error, extra)
+                continue
+            except AssistantError as error:
+                log.warning("%s: %s", entry.name, error)
+                continue
+            except Exception:  # an integration's fault disables only it
+                log.exception("%s: it does not load", entry.name)
                 continue
             if integration is not None:
                 found.append(integration)
         return found
+
+    def rejoin(self) -> bool:
+        """Whether the last reload changed what integrations were configured with; asked once."""
+        changed, self._rejoin = self._rejoin, False
+        return changed
 
     def totals(self) -> dict[str, float]:
         """The present values of the counters that lie here."""
@@ -162,6 +183,8 @@ class Crew:
     def close(self) -> None:
         """End what speaks and keeps."""
         self._stopping.set()
+        if self._watch is not None:
+            self._watch.stop()
         self._mouth.stop()
         self._mouth.close(LAST_WORDS_AT_THE_END_S)
         if self._understander is not None:
@@ -212,6 +235,9 @@ class Crew:
             raise DeviceError(
                 "there is no microphone", where="listen", remedy="set audio.device, or wait until it is back"
             )
+        if action == "once" and self.config.listen.mode == "push_to_talk":
+            remedy = 'send "press", and "release" when it has been said'
+            raise UsageError("it listens while a button is held", where="listen", remedy=remedy)
         {"once": self._conversation.invite, "press": self._conversation.press, "release": self._conversation.release}[
             action
         ]()
@@ -234,6 +260,7 @@ class Crew:
             heard = build_front_end(config, self.ear.source.channels), build_listener(config)
         # From here on nothing can fail: everything is there, and takes its place.
         self.config = config
+        self._rejoin = any(section(before, name) != section(config, name) for name in _integration_names())
         for name, one in prepared.items():
             u.bind(name, one)
         u.use(prepared[""])
@@ -246,6 +273,11 @@ class Crew:
         return what_changed(before, config)
 
     # -- the threads' side ---------------------------------------------------------------------------------------------
+
+    def _wants(self, name: str) -> bool:
+        """Whether something is configured for an integration, or it is a stranger's that we know nothing about."""
+        configured = section(self.config, name)
+        return configured is None or configured != type(configured)()
 
     def _contexts(self, config: Config) -> dict[str, Context]:
         """By what a wake word may be bound to, "" being the configured one. Raises ContextError."""
@@ -322,6 +354,15 @@ def open_engine(config: Config, language: str) -> object:
 def language_of(config: Config) -> str:
     """The configured context's language. Raises ContextError."""
     return open_context(config).settings.language
+
+
+def section(config: Config, name: str) -> Any:
+    """What is configured for the integration of this name, None where there is no such section."""
+    return getattr(config, name.replace("-", "_"), None)
+
+
+def _integration_names() -> list[str]:
+    return [entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)]
 
 
 def what_changed(before: Config, now: Config) -> str:

@@ -36,6 +36,8 @@ def build_scheduler(
         return None
     plans = configured_plans(config)
     engine = recognizer
+    if all(plan.effort is None or engine.ready(plan.effort) for plan in plans):
+        return None
 
     def ready(plan: Plan) -> str:
         return engine.ready(plan.effort) if plan.effort else "nothing understands sound alone"

@@ -21,6 +21,7 @@ from assistant.daemon.wire import (
     Feed,
     Finish,
     Finished,
+    Hurry,
     NotReady,
     Order,
     Ping,
@@ -31,7 +32,8 @@ from assistant.daemon.wire import (
     SetUp,
 )
 from assistant.errors import AssistantError
-from assistant.types import Transcript
+from assistant.recognize.engine import Adjustable
+from assistant.types import Effort, Transcript
 
 if TYPE_CHECKING:
     from assistant.recognize.engine import Prepared, Recognizer, Session
@@ -52,6 +54,7 @@ class Child:
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
         self._sessions: OrderedDict[int, Session] = OrderedDict()
         self._cancelled: set[int] = set()
+        self._late: set[int] = set()
         self._lock = threading.Lock()
 
     def serve(self) -> None:
@@ -66,6 +69,8 @@ class Child:
                 order = self._connection.recv()
                 if isinstance(order, Cancel):
                     self._cancel(order.session)
+                elif isinstance(order, Hurry):
+                    self._late.add(order.session)
                 else:
                     self._orders.put(order)
         except (EOFError, OSError):
@@ -102,22 +107,29 @@ class Child:
             self._prepared.popitem(last=False)
         return None
 
-    def _session(self, number: int, context_hash: str) -> Session | None:
+    def _session(self, number: int, context_hash: str, effort: Effort | None = None) -> Session | None:
         with self._lock:
             if number in self._sessions:
                 return self._sessions[number]
             prepared = self._prepared.get(context_hash)
             if prepared is None or number in self._cancelled:
                 return None
-            session = self._sessions[number] = self._recognizer.open(prepared)
+            session = self._sessions[number] = self._open(number, prepared, effort)
             if len(self._sessions) > MOST_SESSIONS:
-                self._cancelled.discard(self._sessions.popitem(last=False)[0])
+                left, _ = self._sessions.popitem(last=False)
+                self._cancelled.discard(left)
+                self._late.discard(left)
             return session
+
+    def _open(self, number: int, prepared: Prepared, effort: Effort | None) -> Session:
+        if effort is None or not isinstance(self._recognizer, Adjustable):
+            return self._recognizer.open(prepared)
+        return self._recognizer.open_with(prepared, effort, lambda: number in self._late)
 
     def _finish(self, order: Finish) -> Finished:
         if order.context_hash not in self._prepared:
             return Finished(order.number, None)
-        session = self._session(order.session, order.context_hash)
+        session = self._session(order.session, order.context_hash, order.effort)
         if session is None:  # cancelled before it began: whoever asked does not want it
             empty = Transcript((), "", self._recognizer.name, self._recognizer.variant)
             return Finished(order.number, empty)
@@ -125,6 +137,8 @@ class Child:
             return Finished(order.number, session.finish(order.utterance))
         except AssistantError as error:
             return Finished(order.number, None, refused(error).error)
+        finally:
+            self._late.discard(order.session)
 
 
 def main(argv: list[str]) -> None:
@@ -141,7 +155,7 @@ def main(argv: list[str]) -> None:
         assert fault is not None
         connection.send(NotReady(fault))
         return
-    connection.send(Ready(recognizer.name, recognizer.variant))
+    connection.send(Ready(recognizer.name, recognizer.variant, isinstance(recognizer, Adjustable)))
     Child(connection, recognizer).serve()
 
 

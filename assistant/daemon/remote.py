@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -28,6 +29,7 @@ from assistant.daemon.wire import (
     Feed,
     Finish,
     Finished,
+    Hurry,
     NotReady,
     Order,
     Ping,
@@ -40,7 +42,7 @@ from assistant.daemon.wire import (
 from assistant.errors import ModelError
 from assistant.grammar.tree import Context
 from assistant.recognize.engine import Prepared
-from assistant.types import AudioFrame, Transcript, Utterance
+from assistant.types import AudioFrame, Effort, Transcript, Utterance
 
 DEADLINE_S = 10.0
 """So long may one utterance take; measured on a loaded machine a command of 3 s takes 0.4 s."""
@@ -48,6 +50,8 @@ BACK_WITHIN_S = 4.0
 """An utterance that ends while the process is started again waits so long for it."""
 START_WITHIN_S = 110.0
 PREPARE_WITHIN_S = 60.0
+LOOK_EVERY_S = 0.01
+"""How often it is asked whether an utterance is late while it is decoded."""
 WAITING_ORDERS = 512
 """Orders that may wait for a child that does not read: ten seconds of frames. More are dropped."""
 NOT_INHERITED = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
@@ -115,6 +119,18 @@ class RemoteRecognizer:
             self._sessions += 1
             return RemoteSession(self, self._sessions, prepared.context)
 
+    def open_with(self, prepared: Prepared, effort: Effort, late: Callable[[], bool]) -> RemoteSession:
+        """Begin an utterance that is decoded with `effort`."""
+        with self._lock:
+            self._sessions += 1
+            return RemoteSession(self, self._sessions, prepared.context, effort, late)
+
+    def ready(self, effort: Effort) -> str:
+        """Any effort of the engine's own encoder is, where the engine can be adjusted."""
+        if not self._engine.adjustable:
+            return f"{self.name} cannot be adjusted"
+        return "" if effort.encoder in self.variant.split("/") else f"its encoder ({effort.encoder}) is not loaded"
+
     def exchange(self, factory: str, arguments: tuple[Any, ...]) -> None:
         """Start another engine beside this one, give it all contexts, and take its place; blocks meanwhile.
 
@@ -180,11 +196,20 @@ class RemoteRecognizer:
         if process is not None:
             process.send(order)
 
-    def finish(self, session: int, context: Context, utterance: Utterance) -> Transcript:
-        """Decode in the child. Raises RecognizerLost, or what the engine raised."""
+    def finish(
+        self,
+        session: int,
+        context: Context,
+        utterance: Utterance,
+        effort: Effort | None = None,
+        late: Callable[[], bool] | None = None,
+    ) -> Transcript:
+        """Decode in the child, and have it hurry when it is late. Raises RecognizerLost, or what the engine raised."""
         process = self._process_now()
-        answer = process.finish(session, context, utterance)
+        answer = process.finish(session, context, utterance, effort)
         try:
+            if late is not None and _late_before(answer, late, self.deadline_s):
+                process.send(Hurry(session))
             return answer.result(self.deadline_s)
         except concurrent.futures.TimeoutError:
             process.kill()
@@ -199,6 +224,16 @@ class RemoteRecognizer:
             if process is not None and not process.ended.done():
                 return process
         raise RecognizerLost("the recogniser is not there", where=self.name, remedy="it is being started again")
+
+
+def _late_before(answer: concurrent.futures.Future[Transcript], late: Callable[[], bool], most_s: float) -> bool:
+    """Wait for the answer until it is late; whether it was late first."""
+    for _ in range(int(most_s / LOOK_EVERY_S)):
+        if concurrent.futures.wait([answer], LOOK_EVERY_S).done:
+            return False
+        if late():
+            return True
+    return False
 
 
 class RecognizerPart:
@@ -242,8 +277,16 @@ class RecognizerPart:
 class RemoteSession:
     """One utterance; see `assistant.recognize.engine.Session`."""
 
-    def __init__(self, recognizer: RemoteRecognizer, number: int, context: Context) -> None:
+    def __init__(
+        self,
+        recognizer: RemoteRecognizer,
+        number: int,
+        context: Context,
+        effort: Effort | None = None,
+        late: Callable[[], bool] | None = None,
+    ) -> None:
         self._recognizer, self._number, self._context = recognizer, number, context
+        self._effort, self._late = effort, late
 
     def feed(self, frame: AudioFrame) -> str:
         """Pass it on; no partial transcripts come back."""
@@ -256,7 +299,7 @@ class RemoteSession:
 
     def finish(self, utterance: Utterance) -> Transcript:
         """Decode in the child."""
-        return self._recognizer.finish(self._number, self._context, utterance)
+        return self._recognizer.finish(self._number, self._context, utterance, self._effort, self._late)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -316,12 +359,14 @@ class _Process:
             return self.prepared(context)
         return found
 
-    def finish(self, session: int, context: Context, utterance: Utterance) -> concurrent.futures.Future[Transcript]:
+    def finish(
+        self, session: int, context: Context, utterance: Utterance, effort: Effort | None = None
+    ) -> concurrent.futures.Future[Transcript]:
         """Decode; the answer's future."""
         answer: concurrent.futures.Future[Transcript] = concurrent.futures.Future()
         with self._lock:
             self._number += 1
-            order = Finish(self._number, session, context.hash, utterance)
+            order = Finish(self._number, session, context.hash, utterance, effort)
             if self.ended.done():
                 answer.set_exception(self._lost())
                 return answer

@@ -13,7 +13,7 @@ from typing import Any, Union
 
 from assistant.daemon.protocol import Fault
 from assistant.grammar.tree import Context
-from assistant.types import AudioFrame, Transcript, Utterance
+from assistant.types import AudioFrame, Effort, Transcript, Utterance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,12 +42,13 @@ class Feed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finish:
-    """Decode. number: of the answer."""
+    """Decode. number: of the answer. effort: how hard to try; None as configured."""
 
     number: int
     session: int
     context_hash: str
     utterance: Utterance
+    effort: Effort | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +59,27 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Hurry:
+    """It is late: answer for this session with the best that there is."""
+
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Are you there?"""
 
 
-Order = Union[SetUp, Prepare, Feed, Finish, Cancel, Ping]
+Order = Union[SetUp, Prepare, Feed, Finish, Cancel, Hurry, Ping]
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The engine is loaded."""
+    """The engine is loaded. adjustable: how hard it tries can be chosen for each utterance."""
 
     name: str
     variant: str
+    adjustable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
