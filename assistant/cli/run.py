@@ -90,7 +90,13 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _listen(args: argparse.Namespace) -> int:
+    from assistant.cli.control import listen_by, running_daemon
+
     config = _config(args)
+    daemon = None if args.source else running_daemon(config)
+    if daemon is not None:  # it has the microphone
+        with daemon:
+            return listen_by(daemon, as_json=args.json)
     source, live = _open_source(config, args)
     return _converse(config, args, source, live=live, once=True)
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from assistant.act.skills import Skills
     from assistant.pipeline import TypedConversation
     from assistant.trace.store import TraceStore
-    from assistant.types import Understanding
 
 EXAMPLES = """examples:
   assistant say "turn on teh kitchen lihgts"
@@ -53,16 +52,14 @@ def _conversation(args: argparse.Namespace) -> tuple[TypedConversation, Skills, 
 
 
 def _say(args: argparse.Namespace) -> int:
-    from assistant.cli.control import running_daemon
+    from assistant.cli.control import print_said, running_daemon
     from assistant.cli.run import Printer
     from assistant.cli.settings import load_settings
 
     daemon = None if args.here or args.context else running_daemon(load_settings(args).config)
     if daemon is not None:
         with daemon:
-            said = daemon.ask("say", text=args.text)
-        more = {name: said[name] for name in ("felt_ms", "provisional", "revises")}
-        Printer(as_json=args.json).print(_understanding(said), said["reply"], "", more)
+            print_said(daemon.ask("say", text=args.text), as_json=args.json)
         return 0
     conversation, skills, trace = _conversation(args)
     with trace, contextlib.closing(skills):
@@ -83,26 +80,6 @@ def _repl(args: argparse.Namespace) -> int:
             printer.show(decision)
             trace.note(decision)
     return 0
-
-
-def _understanding(said: dict[str, Any]) -> Understanding:
-    """What the daemon understood, as far as its event says it."""
-    from assistant.recognize.text import NAME, VARIANT
-    from assistant.types import Outcome, Understanding
-
-    outcome = Outcome(said["outcome"])
-    return Understanding(
-        outcome=outcome,
-        intent=said["intent"],
-        slots=said["slots"],
-        text=said["text"],
-        confidence=said["confidence"],
-        reason=said["reason"],
-        engine=NAME,
-        variant=VARIANT,
-        question=said["reply"] if outcome is Outcome.ASK else "",
-        timings_ms=said["timings_ms"],
-    )
 
 
 def _typed_line(prompt: str) -> str:

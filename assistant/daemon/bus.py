@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.clock import Clock
-from assistant.daemon.events import Announced, Decided, Event, Muted, Reloaded, SpeechBegan, Woke
+from assistant.daemon.events import MICROPHONE, Announced, Decided, Event, Muted, Reloaded, SpeechBegan, Woke
 from assistant.errors import AssistantError, UsageError
 from assistant.types import Decision
 
@@ -125,7 +125,7 @@ class DaemonBus:
         except RuntimeError:
             log.debug("an event came after the end")
 
-    def decided(self, decision: Decision, source: str = "microphone", *, acted: bool = True) -> Decided:
+    def decided(self, decision: Decision, source: str = MICROPHONE, *, acted: bool = True) -> Decided:
         """Publish a decision; the event."""
         event = decided(decision, source, acted=acted)
         self.publish(event)
@@ -254,6 +254,8 @@ def decided(decision: Decision, source: str, *, acted: bool = True) -> Decided:
         confidence=round(u.confidence, 4),
         reason=u.reason,
         reply=decision.reply.text or u.question,
+        engine=u.engine,
+        variant=u.variant,
         heard=decision.transcript.text,
         expects_answer=decision.reply.expects_answer,
         timings_ms={name: round(value, 2) for name, value in u.timings_ms.items()},

@@ -10,6 +10,8 @@ from typing import Any, Union
 
 from msgspec import Struct, field
 
+MICROPHONE = "microphone"
+
 
 class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="event"):
     """What all events have. at: wall clock, seconds since the epoch."""
@@ -31,7 +33,8 @@ class SpeechBegan(Message, frozen=True, tag="speech_began"):
 class Decided(Message, frozen=True, tag="decided"):
     """An utterance or a typed line was understood, and acted on if `acted`.
 
-    outcome: accept, ask or refuse. heard: the best wording that recognition found, before anything was decided.
+    outcome: accept, ask or refuse. engine, variant: who heard it, "text" for what was typed.
+    heard: the best wording that recognition found, before anything was decided.
     source: "microphone", "socket", or the integration's name. provisional, revises: as in `assistant.types.Decision`.
     """
 
@@ -43,6 +46,8 @@ class Decided(Message, frozen=True, tag="decided"):
     confidence: float
     reason: str
     reply: str
+    engine: str = ""
+    variant: str = ""
     heard: str = ""
     expects_answer: bool = False
     timings_ms: Mapping[str, float] = field(default_factory=dict)
@@ -50,7 +55,7 @@ class Decided(Message, frozen=True, tag="decided"):
     provisional: bool = False
     revises: bool = False
     acted: bool = True
-    source: str = "microphone"
+    source: str = MICROPHONE
 
 
 class Announced(Message, frozen=True, tag="announced"):

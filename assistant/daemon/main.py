@@ -22,7 +22,7 @@ from assistant.clock import Clock
 from assistant.daemon import supervision
 from assistant.daemon.bus import Assistant, DaemonBus
 from assistant.daemon.control import Control
-from assistant.daemon.events import PartChanged
+from assistant.daemon.events import Event, PartChanged, Reloaded
 from assistant.daemon.metrics import Metrics, cpu_pressure, hottest_c, resident_bytes
 from assistant.daemon.notify import Notifier
 from assistant.daemon.peers import Admitted
@@ -72,6 +72,10 @@ class Crew(Protocol):
         """Those that are configured."""
         ...
 
+    def rejoin(self) -> bool:
+        """Whether the last reload changed what integrations were configured with; asked once."""
+        ...
+
     def totals(self) -> dict[str, float]:
         """The present values of `metrics.TOTALS`."""
         ...
@@ -110,6 +114,7 @@ class Daemon:
         self._ready = False
         self._status = ""
         self._lost = ""
+        self._joined: list[str] = []
 
     async def run(self) -> str:
         """Run until a signal; "" after an ordered end, or why it cannot go on."""
@@ -117,6 +122,7 @@ class Daemon:
         self._ending = asyncio.Event()
         self._bus = DaemonBus(self._crew.assistant, self._clock)
         self._bus.watch(self._metrics.count)
+        self._bus.watch(self._after)
         self._supervisor = Supervisor(self._clock, self._report, self._give_up)
         control = Control(self._bus, self._describe, self._crew.timers, self._measured)
         self._server = ControlServer(
@@ -130,6 +136,8 @@ class Daemon:
         )
         self._on_signals()
         tasks = [asyncio.create_task(work) for work in (self._heartbeat(), self._write_metrics(), self._begin())]
+        for task in tasks:
+            task.add_done_callback(self._must_not_fail)
         try:
             await self._server.serve(self._options.listening)
             await self._ending.wait()
@@ -148,8 +156,7 @@ class Daemon:
         try:
             await self._supervisor.running(self._crew.recognizer.name)
             await self._loop.run_in_executor(None, lambda: self._crew.prepare(self._bus))
-            for integration in self._crew.integrations():
-                self._supervisor.add(Joined(integration, self._bus), INTEGRATION)
+            self._join()
             if self._crew.ear is not None:
                 self._supervisor.add(self._crew.ear, EAR, essential=True)
                 await self._supervisor.running(self._crew.ear.name)
@@ -160,6 +167,23 @@ class Daemon:
         self._metrics.variant.info(dict(zip(("model", "variant"), self._crew.model(), strict=True)))
         self._notifier.ready(self._in_words())
         log.info("ready: %s", self._in_words())
+
+    def _join(self) -> None:
+        for integration in self._crew.integrations():
+            self._supervisor.add(Joined(integration, self._bus), INTEGRATION)
+            self._joined.append(integration.name)
+
+    async def _rejoin(self) -> None:
+        """The integrations as they are configured now, in the place of those before."""
+        names, self._joined = self._joined, []
+        for name in names:
+            await self._supervisor.remove(name)
+        self._join()
+
+    def _after(self, event: Event) -> None:
+        """A reload may have changed integrations."""
+        if isinstance(event, Reloaded) and event.ok and self._crew.rejoin():
+            self._rejoining = asyncio.ensure_future(self._rejoin())
 
     # -- while it runs -------------------------------------------------------------------------------------------------
 
@@ -240,6 +264,12 @@ class Daemon:
 
     def _report(self, status: PartStatus) -> None:
         self._bus.publish(PartChanged(at=self._clock.wall(), part=status.name, state=status.state, why=status.why))
+
+    def _must_not_fail(self, task: asyncio.Task[None]) -> None:
+        """The daemon's own tasks have no supervision: a fault of theirs ends it, and is said."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a fault of the daemon itself; please report it", exc_info=error)
+            self._give_up(f"{type(error).__name__} in the daemon itself")
 
     # -- ending --------------------------------------------------------------------------------------------------------
 

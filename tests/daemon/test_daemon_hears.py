@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -61,6 +64,17 @@ def test_what_is_spoken_is_understood(
     heard = said_and_heard(daemon, server, spoken(LIGHTS))
     assert (heard.intent, heard.slots["area"], heard.source) == ("HassTurnOn", "kitchen", "microphone")
     assert heard.felt_ms is not None
+
+
+def test_one_command_is_heard_for_the_verb_that_asks(
+    daemon: Running, server: SoundServer, spoken: Callable[[str], NDArray[np.int16]]
+) -> None:
+    command = [sys.executable, "-m", "assistant", "listen", "--json", "--set", f"daemon.socket={daemon.socket}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listening:
+        until(lambda: daemon.ask("status")["subscribers"], "it listens")
+        play(server, spoken(LIGHTS))
+        assert listening.stdout is not None
+        assert json.loads(listening.stdout.read())["intent"] == "HassTurnOn"
 
 
 def test_muted_it_hears_nothing(
