@@ -171,9 +171,7 @@ def open_peers(names: tuple[str, ...], recognizer: Recognizer, context: Context)
 def decided(transcript: Transcript, context: Context) -> Answer:
     """The assistant's decision about `transcript` with the thresholds of `context`."""
     u = decide(transcript, context)
-    asked = u.outcome is Outcome.ASK
-    accepted = u.accepted or (asked and bool(u.differs))
-    return Answer(u.text, u.intent, u.slots, accepted, asked, u.heard, u.confidence)
+    return Answer(u.text, u.intent, u.slots, u.taken, u.outcome is Outcome.ASK, u.heard, u.confidence)
 
 
 def _matched(text: str, matches: tuple[Match, ...]) -> Answer:

@@ -25,8 +25,8 @@ EXAMPLES = """examples:
 Each line of --jsonl holds: path, text, intent, slots, confidence, accepted, engine, variant, alternatives,
 timings_ms (recognize, understand, decide, total: computing from the end of speech to the decision), outcome
 (accept, ask, refuse), question. `accepted` is true where the meaning is taken as heard: outcome accept, or ask where
-two meanings are nearly equal (the better one is given). An unreadable file gives a line with "error"; the others are
-still done, and the exit code is 3.
+two meanings are nearly equal (the better one is given) or other voices were heard beside it. An unreadable file gives
+a line with "error"; the others are still done, and the exit code is 3.
 """
 
 LONG_FILE_S = 30.0
@@ -194,17 +194,14 @@ def _best(understander: Understander, utterances: Iterable[Utterance]) -> Unders
 
 def row_of(path: str, understanding: Understanding) -> dict[str, Any]:
     """One line of --jsonl."""
-    from assistant.types import Outcome
-
     u = understanding
-    chosen = u.outcome is Outcome.ASK and bool(u.differs)
     return {
         "path": path,
         "text": u.text,
         "intent": u.intent,
         "slots": dict(u.slots),
         "confidence": round(u.confidence, 4),
-        "accepted": u.accepted or chosen,
+        "accepted": u.taken,
         "engine": u.engine,
         "variant": u.variant,
         "alternatives": [

@@ -129,6 +129,7 @@ class Verdict(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     alternatives: tuple[AlternativeRecord, ...]
     response: str
     partial: bool
+    offered: bool = False
 
 
 class PickRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -261,6 +262,7 @@ def verdict_of(understanding: Understanding) -> Verdict:
         alternatives=tuple(map(_alternative, u.alternatives)),
         response=u.response,
         partial=u.partial,
+        offered=u.offered,
     )
 
 

@@ -98,7 +98,16 @@ def test_an_order_with_other_voices_is_offered_and_never_refused() -> None:
     understanding = decide(fused, CONTEXT)
     assert understanding.outcome is Outcome.ASK
     assert understanding.differs == ()
+    assert understanding.taken
+    assert not understanding.accepted
     assert "more or less than that was heard (0.00 that it is all)" in understanding.reason
+
+
+def test_what_was_hardly_said_is_asked_about_but_not_taken_as_heard() -> None:
+    fused = fuse(heard((TWELVE, "twelve", 0.0)), [-3.0], [-8.0], Fusion(weight=2.0, doubt=0.5), NAME)
+    understanding = decide(fused, CONTEXT)
+    assert understanding.outcome is Outcome.ASK
+    assert not understanding.taken
 
 
 def test_a_refusal_stays_a_refusal_unless_the_bundle_says_otherwise() -> None:
