@@ -355,6 +355,14 @@ def contradictions(config: Config, origins: Mapping[str, str]) -> list[ConfigErr
                 remedy="set audio.array to where the microphones are, or audio.frontend to mean",
             )
         )
+    if config.home_assistant.url is not None and config.home_assistant.token_file is None:
+        errors.append(
+            ConfigError(
+                "home_assistant.url is set, but home_assistant.token_file is null",
+                where=origins.get("home_assistant.url", "default"),
+                remedy="make a long-lived access token in your profile there, and write it into a file of mode 600",
+            )
+        )
     for shorter, longer in itertools.pairwise(ordered):
         low, high = value_of(config, shorter), value_of(config, longer)
         if low > high:

@@ -23,10 +23,14 @@ from assistant.act.states import State
 from assistant.errors import AssistantError, ConfigError
 from assistant.grammar.household import Device, Scene
 
+HOME_FOLDER = "home_assistant"
+"""Below the folder of what is kept: where the home.yaml lies that was made from Home Assistant."""
 TIMEOUT_S = 10.0
 """Home Assistant itself waits so long for a device (its SERVICE_CALL_LIMIT)."""
 MOST_ANSWER = 32 * 1024 * 1024
 """Bytes; all states of a home with thousands of entities."""
+HANDLED_WITHIN_S = 2 * TIMEOUT_S + 1
+"""A command takes two calls: how it is, and what is to be done."""
 ASK_ONE_BY_ONE = 3
 """The states of more devices are fetched all at once."""
 
@@ -40,8 +44,8 @@ class HomeAssistant:
     Raises ConfigError for what is no such address.
     """
 
-    def __init__(self, url: str, token: str, trust: ssl.SSLContext | None = None) -> None:
-        self.url, self._token, self._trust = checked_url(url), token, trust
+    def __init__(self, url: str, token: str, trust: ssl.SSLContext | None = None, timeout_s: float = TIMEOUT_S) -> None:
+        self.url, self._token, self._trust, self._timeout_s = checked_url(url), token, trust, timeout_s
 
     def states(self) -> dict[str, Mapping[str, Any]]:
         """All entities by id. Raises AssistantError."""
@@ -75,7 +79,7 @@ class HomeAssistant:
         if self._trust is not None:
             handlers.append(urllib.request.HTTPSHandler(context=self._trust))
         try:
-            with urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT_S) as answer:
+            with urllib.request.build_opener(*handlers).open(request, timeout=self._timeout_s) as answer:
                 text = answer.read(MOST_ANSWER)
         except urllib.error.HTTPError as error:
             with error:
@@ -162,7 +166,7 @@ class Intents:
     """The skill `home_assistant`: intents of your own that Home Assistant handles, with its words as the reply."""
 
     name = "home_assistant"
-    timeout_s = TIMEOUT_S + 2.0
+    timeout_s = HANDLED_WITHIN_S
 
     def __init__(self, hub: HomeAssistant) -> None:
         self._hub = hub

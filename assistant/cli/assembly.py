@@ -16,6 +16,7 @@ from assistant.clock import Clock, SystemClock
 from assistant.errors import AssistantError, PluginError
 
 if TYPE_CHECKING:
+    from assistant.act.home_assistant import HomeAssistant
     from assistant.act.skill import Announce
     from assistant.act.skills import Skills
     from assistant.audio.frontend import FrontEnd
@@ -73,11 +74,17 @@ def open_context(config: Config, path_or_name: str = "") -> Context:
 
 
 def home_file(config: Config) -> Path | None:
-    """The home.yaml: as configured, else beside the user's configuration, else the system's, if there is one."""
-    from assistant.folders import user_config_folder
+    """The home.yaml: Home Assistant's, else as configured, else beside the user's configuration, else the system's."""
+    from assistant.folders import folders, user_config_folder
     from assistant.grammar.home import HOME_FILE
     from assistant.layers import SYSTEM_FOLDER
 
+    if config.home_assistant.url is not None:
+        from assistant.act.home_assistant import HOME_FOLDER
+
+        imported = folders(config.paths).state / HOME_FOLDER / HOME_FILE
+        if imported.is_file():
+            return imported
     if config.home.file:
         return Path(config.home.file).expanduser()
     places = (user_config_folder(os.environ) / HOME_FILE, SYSTEM_FOLDER / HOME_FILE)
@@ -218,7 +225,30 @@ def build_skills(config: Config, clock: Clock, contexts: Iterable[Context], anno
     wanted = {"say", *(action.skill for context in contexts for action in context.actions.values())}
     unused = {found.name for found in find(SKILLS)} - wanted
     off = unused | switched_off(config, "skills")
-    return open_skills(Services(clock, folders(config.paths).state, announce), disabled=off)
+    services = Services(clock, folders(config.paths).state, announce)
+    if config.home_assistant.url is None:
+        return open_skills(services, disabled=off)
+    from assistant.act.home import Devices
+    from assistant.act.home_assistant import HANDLED_WITHIN_S, Intents, RemoteHouse
+
+    hub = open_hub(config)
+    skills = open_skills(services, disabled=off | {Devices.name})
+    for skill in (Devices(RemoteHouse(hub), HANDLED_WITHIN_S), Intents(hub)):
+        if skill.name in wanted - off:
+            skills.add(skill)
+    return skills
+
+
+def open_hub(config: Config) -> HomeAssistant:
+    """The configured Home Assistant, not yet asked anything. Raises ConfigError for its address, token or authority."""
+    from assistant.act.home_assistant import HomeAssistant
+    from assistant.secret import read_secret
+    from assistant.trust import trusting
+
+    settings = config.home_assistant
+    token = read_secret(settings.token_file or "", "home_assistant.token_file")
+    trust = trusting("home_assistant.ca_file", settings.ca_file) if settings.ca_file else None
+    return HomeAssistant(settings.url or "", token, trust)
 
 
 def bound_contexts(config: Config) -> dict[str, str]:

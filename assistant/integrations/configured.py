@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assistant.act.home_assistant import HOME_FOLDER
+
 if TYPE_CHECKING:
     from assistant.config import Config
     from assistant.integrations.home_assistant import HomeAssistantHome
@@ -41,8 +43,8 @@ def create_home_assistant(config: Config, folder: Path | None) -> HomeAssistantH
     if config.home_assistant.url is None or folder is None:
         return None
     with _from_extra("home-assistant"):
-        from assistant.integrations.home_assistant import FOLDER, HomeAssistantHome
-    return HomeAssistantHome(config, folder / FOLDER)
+        from assistant.integrations.home_assistant import HomeAssistantHome
+    return HomeAssistantHome(config, folder / HOME_FOLDER)
 
 
 @contextmanager

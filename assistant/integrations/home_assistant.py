@@ -27,15 +27,14 @@ from assistant.integrations import connecting
 from assistant.integrations.home_assistant_home import as_yaml, imported
 from assistant.integrations.home_assistant_socket import LOST, NotLetInError, Socket, in_words, logged_in
 from assistant.integrations.tasks import Tasks, first_to_end
-from assistant.integrations.trust import trusting
+from assistant.layers import SYSTEM_FOLDER
 from assistant.secret import read_secret
+from assistant.trust import trusting
 
 if TYPE_CHECKING:
     from assistant.config import Config
     from assistant.daemon.service import Bus
 
-FOLDER = "home_assistant"
-"""Below the folder of what is kept; `assistant.cli.assembly.home_file` looks for HOME_FILE in it."""
 SETTLE_S = 1.0
 """A change seldom comes alone: what follows within so long is read with it."""
 READ_AGAIN_S = 300.0
@@ -140,8 +139,9 @@ class HomeAssistantHome:
 
 def _own_home(config: Config) -> Home | None:
     """The user's own home, whose lists and place are kept; one that is broken counts as none."""
-    file = config.home.file
-    path = Path(file).expanduser() if file else user_config_folder(os.environ) / HOME_FILE
+    named = config.home.file
+    places = (user_config_folder(os.environ) / HOME_FILE, SYSTEM_FOLDER / HOME_FILE)
+    path = Path(named).expanduser() if named else next((place for place in places if place.is_file()), places[0])
     try:
         return load_home(path)
     except AssistantError:

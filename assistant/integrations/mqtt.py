@@ -36,8 +36,8 @@ from assistant.integrations import commands, connecting, hermes
 from assistant.integrations.discovery import OFFLINE, ONLINE, announcements, status_topic
 from assistant.integrations.outbox import Message, OutboxFile, Queue, Waiting, admitted, fresh, without
 from assistant.integrations.tasks import Tasks, first_to_end
-from assistant.integrations.trust import explained, trusting
 from assistant.secret import check_secret, read_secret, secret_path
+from assistant.trust import explained, trusting
 
 if TYPE_CHECKING:
     from assistant.config_integrations import Mqtt as Settings

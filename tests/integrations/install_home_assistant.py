@@ -1,0 +1,37 @@
+"""Installs a real Home Assistant for the tests, once, in an environment of its own: from PyPI, in one to five minutes.
+
+    python -m tests.integrations.install_home_assistant [FOLDER]      # default: build/home-assistant
+
+The tests find it there, or where $ASSISTANT_HASS says that `hass` is; where it is not they are skipped.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+from tests.integrations.hass import DEFAULT, Hass
+
+# The newest that runs on Python 3.11; with josepy 2 each of its answers is an error 500.
+PACKAGES = ("homeassistant==2024.3.3", "josepy<2", "setuptools<80", "wheel", "pip")
+
+
+def install(folder: Path) -> Path:
+    """Make the environment, and let the first start fetch what its integrations need; the path of `hass`."""
+    venv.create(folder, with_pip=True, clear=True)
+    subprocess.run([str(folder / "bin/python"), "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
+    executable = folder / "bin/hass"
+    with tempfile.TemporaryDirectory() as scratch:
+        hass = Hass(Path(scratch), executable, patience_s=600)
+        try:
+            hass.start()
+        finally:
+            hass.stop()
+    return executable
+
+
+if __name__ == "__main__":
+    print(install(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT))
