@@ -158,11 +158,13 @@ class Crew:
         frames = (ear.frames if ear else 0) + (source.frames if source else 0)
         lost_s = (ear.lost_s if ear else 0.0) + (source.lost_s if source else 0.0)
         reopened = (ear.reopened if ear else 0) + (source.reopened if source else 0)
+        scheduler = self._understander.scheduler if self._understander else None
         return {
             "assistant_audio_frames": frames,
             "assistant_audio_overruns": round(lost_s / 0.02),
             "assistant_audio_reopens": reopened,
             "assistant_trace_lost": self._trace.lost,
+            **(scheduler.totals() if scheduler else {}),
         }
 
     def timers(self) -> list[dict[str, object]]:

@@ -42,7 +42,7 @@ def build_scheduler(
     def ready(plan: Plan) -> str:
         return engine.ready(plan.effort) if plan.effort else "nothing understands sound alone"
 
-    return Scheduler(
+    scheduler = Scheduler(
         board_profile(config, plans, tell),
         clock,
         Board(),
@@ -52,6 +52,8 @@ def build_scheduler(
         ready=ready,
         tell=tell,
     )
+    scheduler.watch()
+    return scheduler
 
 
 def configured_plans(config: Config) -> tuple[Plan, ...]:

@@ -24,6 +24,10 @@ TOTALS = {
     "assistant_audio_overruns": "Frames of 20 ms lost before they were heard.",
     "assistant_audio_reopens": "Times that a lost microphone was opened again.",
     "assistant_trace_lost": "Decisions that could not be recorded.",
+    "assistant_schedule_picks": "Utterances for which a plan was chosen.",
+    "assistant_schedule_late": "Utterances whose recognition took longer than there was time.",
+    "assistant_schedule_too_slow": "Utterances for which even the cheapest plan was not sure to be in time.",
+    "assistant_schedule_switches": "Changes of the plan.",
 }
 """Counted elsewhere, and looked up when somebody asks."""
 

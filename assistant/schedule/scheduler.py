@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 import math
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -33,6 +35,9 @@ RESERVE_MB = 64.0
 DEADLINE_SHARE = 0.75
 """Part of the budget after which decoding hurries: one row goes on alone, at less than half the time, and ends in time
 where the whole would have taken up to 1.3 of the budget."""
+WATCH_EVERY_S = 5.0
+STALE_S = 60.0
+"""A reading of the board that is older than this is no beginning for rates."""
 TOO_SLOW_AGAIN_S = 3600.0
 """That no plan is fast enough is told once, and again only after so long without it."""
 
@@ -89,6 +94,7 @@ class _State:
     picks: int = 0
     late: int = 0
     too_slow: int = 0
+    switches: int = 0
     told_at: float | None = None
 
 
@@ -120,6 +126,32 @@ class Scheduler:
         self._running: dict[int, _Running] = {}
         self._lock = threading.Lock()
 
+    def watch(self, every_s: float = WATCH_EVERY_S) -> None:
+        """Keep an eye on heat and control groups from a thread, which ends with this object."""
+        threading.Thread(target=_watch, args=(weakref.ref(self), every_s), name="board", daemon=True).start()
+
+    def look(self) -> None:
+        """Read the board between utterances: heat is forecast from readings that are not too far apart."""
+        at = self._clock.monotonic()
+        self._board.rescan()
+        counters = self._board.read(at)
+        with self._lock:
+            self._see(counters)
+            before = self._state.before
+            if before is None or at - before.at > STALE_S:
+                self._state.before = counters
+
+    def totals(self) -> dict[str, float]:
+        """What has been counted, by the names that metrics have."""
+        with self._lock:
+            s = self._state
+            return {
+                "assistant_schedule_picks": s.picks,
+                "assistant_schedule_late": s.late,
+                "assistant_schedule_too_slow": s.too_slow,
+                "assistant_schedule_switches": s.switches,
+            }
+
     @property
     def objective(self) -> Objective:
         """What is to be kept, now."""
@@ -144,6 +176,7 @@ class Scheduler:
             budget_ms = max(objective.p95_ms - elapsed_ms, LEAST_BUDGET_MS) / (1 + waiting)
             situation = self._situation(at, speech_s, budget_ms, signals, objective)
             choice = self.policy.choose(situation)
+            state.switches += bool(state.history.plan) and choice.plan.name != state.history.plan
             state.history = choice.history
             state.picks += 1
             number = state.picks
@@ -273,3 +306,13 @@ class Scheduler:
             within = f"{self._objective().p95_ms:.0f} ms"
             self._tell(f"this board is too slow for answers within {within} at the moment: {choice.reason}")
         state.told_at = at
+
+
+def _watch(scheduler: weakref.ref[Scheduler], every_s: float) -> None:
+    while True:
+        time.sleep(every_s)
+        watched = scheduler()
+        if watched is None:
+            return
+        watched.look()
+        del watched

@@ -183,3 +183,26 @@ def test_a_choice_costs_little(world: World) -> None:
         scheduler.begin()
         scheduler.note(scheduler.choose(2.0), 50.0)
     assert 1000 * (time.thread_time() - began_s) / CHOICES < MOST_CPU_MS
+
+
+def test_between_utterances_heat_is_watched(world: World) -> None:
+    for minute in range(8):
+        world.board.zone(0, 60.0 + 2.5 * minute)
+        world.scheduler.look()
+        world.clock.advance(10.0)
+    status = world.scheduler.status()
+    assert status.signals.temperature_c == pytest.approx(77.5)
+    assert status.signals.throttles_in_s is not None
+    assert "°C rising" in world.utter()[0].reason
+
+
+def test_it_counts_for_metrics(world: World) -> None:
+    world.utter()
+    world.load = 40.0
+    for _ in range(3):
+        world.utter()
+    totals = world.scheduler.totals()
+    assert totals["assistant_schedule_picks"] == 4
+    assert totals["assistant_schedule_late"] == 3
+    assert totals["assistant_schedule_too_slow"] >= 1
+    assert totals["assistant_schedule_switches"] >= 1
