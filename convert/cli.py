@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from assistant.errors import AssistantError, UsageError
+from convert.model import check_extra
 
 if TYPE_CHECKING:
     from convert.build import Order
@@ -44,8 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         arguments = build_parser().parse_args(words)
+        if arguments.verb in ("build", "explain"):
+            check_extra()
         run = {"build": _build, "compare": _compare, "inspect": _inspect, "explain": _explain}[arguments.verb]
-        run(arguments, shlex.join([PROGRAM, *words]))
+        run(arguments)
     except AssistantError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return error.exit_code
@@ -96,14 +99,14 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, help="where stages keep what they made (the cache folder)")
 
 
-def _build(arguments: argparse.Namespace, command: str) -> None:
+def _build(arguments: argparse.Namespace) -> None:
     from convert.build import build
     from convert.bundle import write_bundle
     from convert.progress import Bars
     from convert.report import write_report
 
     with Bars().shown() as bars:
-        built = build(_order(arguments, command), bars.advance, bars.tell)
+        built = build(_order(arguments), bars.advance, bars.tell)
     manifest = write_bundle(arguments.out, built.origin, built.projection, built.candidates, built.seconds)
     report = arguments.report or arguments.out.with_suffix(".html")
     write_report(report, built, manifest)
@@ -111,7 +114,7 @@ def _build(arguments: argparse.Namespace, command: str) -> None:
     print(f"{arguments.out}: {sizes}, in {built.seconds / 60:.1f} min; report: {report}")
 
 
-def _order(arguments: argparse.Namespace, command: str) -> Order:
+def _order(arguments: argparse.Namespace) -> Order:
     """What the command line asks for."""
     from dataclasses import replace
 
@@ -140,21 +143,30 @@ def _order(arguments: argparse.Namespace, command: str) -> Order:
         fine_tuning=b.QUICK_FINE_TUNING if arguments.quick else b.FINE_TUNING,
         seed=arguments.seed,
         jobs=arguments.jobs,
-        command=command,
+        command=repeatable(arguments),
         real=arguments.judge,
         costs=costs,
     )
 
 
-def _compare(arguments: argparse.Namespace, command: str) -> None:
-    del command
+def repeatable(arguments: argparse.Namespace) -> str:
+    """The command that makes the same bundle again, without what depends on where it was made."""
+    words = [PROGRAM, "build"]
+    for name in ("context", "seed", "rounds", "epochs", "rate", "variants"):
+        value = getattr(arguments, name)
+        if value not in (None, ""):
+            words += [f"--{name}", Path(value).name if name == "context" else str(value)]
+    words += [f"--{name}" for name in ("quick", "judge") if getattr(arguments, name)]
+    return shlex.join([*words, "--out", f"models/{arguments.out.name}"])
+
+
+def _compare(arguments: argparse.Namespace) -> None:
     from convert.compare import compare
 
     print(compare(arguments.one, arguments.other))
 
 
-def _inspect(arguments: argparse.Namespace, command: str) -> None:
-    del command
+def _inspect(arguments: argparse.Namespace) -> None:
     import json
 
     from convert.inspect import inspect, table
@@ -163,8 +175,7 @@ def _inspect(arguments: argparse.Namespace, command: str) -> None:
     print(json.dumps(found, indent=1) if arguments.json else table(found))
 
 
-def _explain(arguments: argparse.Namespace, command: str) -> None:
-    del command
+def _explain(arguments: argparse.Namespace) -> None:
     from convert.explain import explain
 
     picture = arguments.out or arguments.file.with_suffix(".png")

@@ -125,8 +125,8 @@ def _honesty(rows: Sequence[Judged], fusion: Fusion) -> dict[str, Any]:
     order = np.argsort(stated, kind="stable")[: round(UNSURE_SHARE * len(rows))]
     return {
         "n": len(rows),
-        "auc": round(auc(positive, negative), 4),
-        "ece": round(expected_calibration_error(np.array(stated), np.array(true)), 4),
+        "auc": round(float(auc(positive, negative)), 4),
+        "ece": round(float(expected_calibration_error(np.array(stated), np.array(true))), 4),
         "wrong": len(negative),
         "wrong_among_unsure": int(sum(not true[i] for i in order)),
         "bins": shares_by_bin(stated, true),

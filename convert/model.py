@@ -14,6 +14,7 @@ TensorFlow is imported when a net is made, not before.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from types import ModuleType
@@ -22,7 +23,8 @@ from typing import Any
 from assistant.errors import PluginError
 from assistant.understand.fused.projection import TOKEN_SCALAR_COUNT, FeatureSpec
 
-REMEDY = "install the extra: pip install -r requirements/convert.txt"
+REMEDY = "install the extra, in an environment of its own: pip install -r requirements/convert.txt"
+EXTRA = ("tensorflow", "tf_keras", "scipy", "pyroomacoustics", "psutil", "matplotlib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,20 @@ class Regularisation:
     dropout: float = 0.25
     deaf: float = 0.05
     blind: float = 0.1
+
+
+def check_extra() -> None:
+    """Raise PluginError, naming what is missing, unless the extra is installed; imports none of it."""
+    missing = []
+    for name in EXTRA:
+        try:
+            found = importlib.util.find_spec(name)
+        except ValueError:  # taken out of this process
+            found = None
+        if found is None:
+            missing.append(name)
+    if missing:
+        raise PluginError(f"not installed: {', '.join(missing)}", where="convert", remedy=REMEDY)
 
 
 def tensorflow() -> tuple[ModuleType, ModuleType]:
