@@ -5,6 +5,7 @@ conformance check per protocol, the recordings.
 from assistant.audio.queued import QueueSource
 from assistant.testing.clock import HeldClock
 from assistant.testing.conformance import NonConformance, check_recognizer
+from assistant.testing.policies import check_policy
 from assistant.testing.recordings import find_recordings
 from assistant.testing.skills import check_skill, make_request
 
@@ -12,6 +13,7 @@ __all__ = [
     "HeldClock",
     "NonConformance",
     "QueueSource",
+    "check_policy",
     "check_recognizer",
     "check_skill",
     "find_recordings",
