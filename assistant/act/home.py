@@ -142,7 +142,7 @@ class Devices:
             request = replace(request, slots={**request.slots, "volume_step": None, "volume_level_step": step})
         scene = self._scene(home, request)
         if scene is not None and what in ("on", "save_scene"):
-            return self._activate(scene) if what == "on" else self._save(scene, home)
+            return self._activate(scene, home) if what == "on" else self._save(scene, home)
         if what == "state":
             return self._state(home, request)
         if what == "temperature":
@@ -282,15 +282,27 @@ class Devices:
         name = request.slots.get("scene") or request.slots.get("name")
         return home.scene(str(name)) if name else None
 
-    def _activate(self, scene: Scene) -> Result:
-        moves = self.house.activate(scene)
+    def _activate(self, scene: Scene, home: Home) -> Result:
+        """Do what home.yaml says of the scene, or what the house remembers of it."""
+        moves = self._written(scene, home) if scene.states else self.house.activate(scene)
         if moves is None:
             text = f"I don't know yet what {scene.name} looks like. Set everything as you like it, then save the scene."
             return failed(text, "empty_scene", scene=scene.name)
         return Result({"scene": scene.name, "name": scene.name}, undo=lambda: self._undo("on", moves))
 
+    def _written(self, scene: Scene, home: Home) -> Sequence[Move]:
+        devices = [device for device in home.devices if device.id in scene.states]
+        before = self.house.states(devices)
+        moves = [
+            Move(device, before[device.id], _in_scene(before[device.id], scene.states[device.id])) for device in devices
+        ]
+        self.house.move(RESTORE, moves)
+        return moves
+
     def _save(self, scene: Scene, home: Home) -> Result:
         """Remember how everything is now, except what may let somebody in."""
+        if scene.states:
+            return failed(f"What {scene.name} does is written in home.yaml.", "written_scene", scene=scene.name)
         if not self.house.keeps_scenes:
             return failed("I can't save scenes here: that is done where the devices are.", "no_scenes")
         self.house.save(scene, [device for device in home.devices if not device.confirm])
@@ -305,6 +317,13 @@ def create() -> Devices:
 def _no_device(resolved: Any) -> Result:
     what = resolved.what if isinstance(resolved, Missing) else "such device"
     return failed(f"There is no {what}.", "missing", what=what)
+
+
+def _in_scene(before: State, new: State) -> State:
+    """A state after a scene: what it does not name stays; a light shows a colour or a white, not both."""
+    other = {"color": "temperature", "temperature": "color"}
+    gone = {other[name] for name in new if name in other}
+    return {**{name: value for name, value in before.items() if name not in gone}, **new}
 
 
 def _merged(before: State, new: State) -> State:

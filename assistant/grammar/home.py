@@ -30,6 +30,7 @@ from assistant.grammar.household import (
     folded,
 )
 from assistant.grammar.places import ContextFaults, Faults, Located, did_you_mean, read_yaml
+from assistant.grammar.scenes import StateSpec, scene_states
 from assistant.grammar.schema import read
 from assistant.grammar.tree import Place
 
@@ -73,6 +74,18 @@ class SceneSpec(Struct, frozen=True):
     name: Annotated[str, Meta(description="as it is said: movie night")]
     id: Annotated[str, Meta(description="its identity outside, e.g. scene.movie_night")] = ""
     aliases: Names = []
+    states: Annotated[
+        list[StateSpec], Meta(description="what it does; without, it does what “save this as …” was said to")
+    ] = []
+
+
+class _SceneOutline(Struct, frozen=True):
+    """The same with states that are checked one by one."""
+
+    name: str
+    id: str = ""
+    aliases: Names = []
+    states: list[Any] = []
 
 
 class ListSpec(Struct, frozen=True):
@@ -143,7 +156,7 @@ class _Reader:
             return Home()
         areas = tuple(self._areas(self._items(located, "areas")))
         devices = self._devices(self._items(located, "devices"), areas)
-        scenes = tuple(self._scenes(self._items(located, "scenes")))
+        scenes = tuple(self._scenes(self._items(located, "scenes"), devices))
         lists = tuple(self._lists(self._items(located, "lists")))
         self._compare_scenes(scenes, devices)
         here = self._known_area(outline.here, areas, located.keys.get("here", located.place)) if outline.here else ""
@@ -172,13 +185,15 @@ class _Reader:
                 continue
             yield Area(_tidy(spec.name), _tidied(spec.aliases), _tidy(floor), item.place.line)
 
-    def _scenes(self, items: list[Located]) -> Iterator[Scene]:
+    def _scenes(self, items: list[Located], devices: tuple[Device, ...]) -> Iterator[Scene]:
         taken: dict[str, int] = {}
         for item in items:
-            spec = read(item, SceneSpec, self._faults, "a scene")
+            spec = read(item, _SceneOutline, self._faults, "a scene")
             if spec is not None and self._names(item, spec.name, spec.aliases, "scene", taken):
                 name = _tidy(spec.name)
-                yield Scene(spec.id or f"scene.{_slug(name)}", name, _tidied(spec.aliases), item.place.line)
+                states = scene_states(name, self._items(item, "states"), devices, self._faults)
+                id_ = spec.id or f"scene.{_slug(name)}"
+                yield Scene(id_, name, _tidied(spec.aliases), item.place.line, states)
 
     def _lists(self, items: list[Located]) -> Iterator[NamedList]:
         taken: dict[str, int] = {SHOPPING: 0}

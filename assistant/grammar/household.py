@@ -10,7 +10,11 @@ of them is meant is then to be asked (`Device.is_called`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from assistant.types import EMPTY
 
 EVERYWHERE = "all"
 """Value of the slot `area` for the whole home ("all the lights")."""
@@ -58,12 +62,13 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A state of many devices that has a name."""
+    """A state of many devices that has a name. states: what it sets, by device id; empty where it is to be learned."""
 
     id: str
     name: str
     aliases: tuple[str, ...] = ()
     line: int = 0
+    states: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from assistant.act.devices import Found, Missing, Unclear, Unsaid, home_of, resolve
 from assistant.act.home import Devices
 from assistant.act.skill import Result
-from assistant.grammar.household import Device, Home
+from assistant.grammar.household import Device, Home, Scene
 from assistant.grammar.load import load_context
 from tests.act.house import HOME
 
@@ -270,6 +270,22 @@ def test_a_scene_is_learned_and_comes_back_without_what_may_let_somebody_in(run:
     assert assistant.ask("home", "HassTurnOn", name="movie night").ok
     assert state(devices, "light.wall") == {"on": True, "brightness": 10}
     assert state(devices, "lock.front") == {"locked": True}
+
+
+def test_a_scene_that_home_yaml_writes_out_does_that_can_be_taken_back_and_is_not_learned_anew(run: Run) -> None:
+    states = {"light.wall": {"on": True, "brightness": 20, "color": "red"}, "cover.blind": {"position": 0}}
+    devices = Devices()
+    assistant = run(devices, home=replace(HOME, scenes=(Scene("scene.movie", "movie night", states=states),)))
+    assistant.ask("home", "HassLightSet", name="wall light", temperature=2700)
+    assistant.ask("home", "HassTurnOn", name="coffee machine")
+    assert assistant.ask("home", "HassTurnOn", name="movie night").ok
+    assert state(devices, "light.wall") == states["light.wall"]
+    assert state(devices, "cover.blind") == {"position": 0}
+    assert state(devices, "switch.coffee") == {"on": True}
+    saved = assistant.ask("home", "SceneSave", name="movie night")
+    assert (saved.ok, saved.text) == (False, "What movie night does is written in home.yaml.")
+    assistant.skills.undo()
+    assert state(devices, "light.wall") == {"on": True, "temperature": 2700}
 
 
 def test_a_house_of_5000_devices_is_asked_about_a_few(run: Run) -> None:
