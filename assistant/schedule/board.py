@@ -25,12 +25,13 @@ class Counters:
     """One reading; every field but the time may be None.
 
     at: monotonic, seconds. some_s, full_s: CPU stall (PSI), seconds since boot; memory_full_s: the same of memory.
-    busy_s: of all cores, since boot. own_s: this process's CPU time. cores: that it may run on. running: tasks that
-    run or want to, this one left out. quota_cores: CPU limit of its control groups. throttled_s: time held back by it.
-    available_mb: memory, the least of the machine's and the group's. temperature_c: hottest sane zone.
-    trip_c: where that zone starts to throttle. frequency_share: highest allowed clock over the highest possible.
-    throttled_bits: get_throttled of a Raspberry Pi. power_w: of the board. battery: 0..1. on_battery: nothing charges.
-    power_mode: nvpmodel's, of a Jetson. under_voltage: the supply is too weak now.
+    busy_s: of all cores, since boot; niced_s: the part of programs that yield to us (nice). own_s: this process's CPU
+    time. cores: that it may run on. running: tasks that run or want to, this one left out. quota_cores: CPU limit of
+    its control groups. throttled_s: time held back by it. available_mb: memory, the least of the machine's and the
+    group's. temperature_c: hottest sane zone. trip_c: where that zone starts to throttle. frequency_share: highest
+    allowed clock over the highest possible. throttled_bits: get_throttled of a Raspberry Pi. power_w: of the board.
+    battery: 0..1. on_battery: nothing charges. power_mode: nvpmodel's, of a Jetson. under_voltage: the supply is too
+    weak now.
     """
 
     at: float
@@ -38,6 +39,7 @@ class Counters:
     full_s: float | None = None
     memory_full_s: float | None = None
     busy_s: float | None = None
+    niced_s: float | None = None
     own_s: float | None = None
     cores: float | None = None
     running: int | None = None
@@ -62,6 +64,7 @@ class Board:
         self._root = root
         self._own_s = own_s or _own_s
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
+        self._goes_first = os.getpriority(os.PRIO_PROCESS, 0) <= 0
         self.rescan()
 
     def rescan(self) -> None:
@@ -83,7 +86,7 @@ class Board:
         """Everything now. at: monotonic time, seconds."""
         some_s, full_s = _stall(self._root / "proc/pressure/cpu")
         _, memory_full_s = _stall(self._root / "proc/pressure/memory")
-        busy_s, running = self._stat()
+        busy_s, niced_s, running = self._stat()
         temperature_c, trip_c = self._hottest()
         battery, on_battery = self._battery()
         return Counters(
@@ -92,6 +95,7 @@ class Board:
             full_s=full_s,
             memory_full_s=memory_full_s,
             busy_s=busy_s,
+            niced_s=niced_s,
             own_s=self._own_s(),
             cores=_cores(self._root),
             running=running,
@@ -109,18 +113,19 @@ class Board:
             under_voltage=self._under_voltage(),
         )
 
-    def _stat(self) -> tuple[float | None, int | None]:
-        """Busy seconds of all cores, and how many tasks want one."""
-        busy_s, running = None, None
+    def _stat(self) -> tuple[float | None, float | None, int | None]:
+        """Busy seconds of all cores, those of programs that yield to us, and how many tasks want a core."""
+        busy_s, niced_s, running = None, None, None
         for line in _text(self._root / "proc/stat").splitlines():
             words = line.split()
             if words[:1] == ["cpu"] and len(words) >= 6:
                 ticks = [n for n in map(_number, words[1:9]) if n is not None]
                 if len(ticks) >= 5:
                     busy_s = (sum(ticks) - ticks[3] - ticks[4]) * self._tick_s
+                    niced_s = ticks[1] * self._tick_s if self._goes_first else 0.0
             elif words[:1] == ["procs_running"] and len(words) == 2 and (count := _number(words[1])) is not None:
                 running = max(int(count) - 1, 0)
-        return busy_s, running
+        return busy_s, niced_s, running
 
     def _quota(self) -> float | None:
         """The tightest limit of the group and those around it, cores."""

@@ -19,6 +19,8 @@ SHORTEST_S = 0.05
 LONGEST_S = 120.0
 """Two further apart than this (a suspended board, a clock that jumped) give none either."""
 MOST_SLOWDOWN = 50.0
+NICED_YIELD = 0.9
+"""Part of a core that a program at nice 10 leaves to one at nice 0: the kernel weighs them 110 to 1024."""
 BUSY = 0.9
 """Share of a core that must be free for one more task to run undisturbed."""
 PRESSED = 0.10
@@ -32,7 +34,8 @@ class Signals:
     """What is known at one moment; None is unknown.
 
     pressure, pressure_full: share of the time in which some task, or all, waited for a core, 0..1 (PSI).
-    memory_pressure: share in which all waited for memory. others: cores that others use. cores: that we may use.
+    memory_pressure: share in which all waited for memory. others: cores that others use; niced: of these, programs
+    that yield to us. cores: that we may use.
     running: tasks of others that want a core. quota_cores: our limit. held_back: share of the time it held us back.
     available_mb; temperature_c, trend_c_per_s, throttles_in_s: see thermal.py. frequency_share: clock allowed, 0..1.
     throttled_bits, power_w, battery, on_battery, power_mode, under_voltage: see board.py.
@@ -43,8 +46,9 @@ class Signals:
     pressure_full: float | None = None
     memory_pressure: float | None = None
     others: float | None = None
+    niced: float | None = None
     cores: float | None = None
-    running: int | None = None
+    running: float | None = None
     quota_cores: float | None = None
     held_back: float | None = None
     available_mb: float | None = None
@@ -91,8 +95,9 @@ def signals_of(before: Counters | None, now: Counters, heat: Sequence[Reading] =
         pressure_full=_share(rate("full_s")),
         memory_pressure=_share(rate("memory_full_s")),
         others=None if busy is None else max(busy - (own or 0.0), 0.0),
+        niced=rate("niced_s"),
         cores=now.cores,
-        running=now.running,
+        running=_mean(before.running, now.running),
         quota_cores=now.quota_cores,
         held_back=_share(rate("throttled_s")),
         available_mb=now.available_mb,
@@ -114,12 +119,14 @@ def slowdown(signals: Signals) -> float:
     """How many times longer one thread of ours takes now than on the idle board, 1 or more.
 
     A task beside n others on c cores gets c / (n + 1) of one under a fair scheduler, and whatever is idle; a limit of
-    q cores stretches everything by 1 / q; a lower clock by its ratio.
+    q cores stretches everything by 1 / q; a lower clock by its ratio. Programs that yield hardly count.
     """
     share = 1.0
-    if signals.cores and signals.others is not None:
-        rivals = max(float(signals.running or 0), math.ceil(round(signals.others, 1)))
-        idle = signals.cores - signals.others
+    if signals.cores and signals.others:
+        yielding = min((signals.niced or 0.0) / signals.others, 1.0) * NICED_YIELD
+        others = signals.others * (1 - yielding)
+        rivals = max(signals.running or 0.0, float(math.ceil(round(signals.others, 1)))) * (1 - yielding)
+        idle = signals.cores - others
         if idle < BUSY:
             share = max(min(signals.cores / (rivals + 1.0), 1.0), idle, 1 / MOST_SLOWDOWN)
     quota = min(signals.quota_cores or 1.0, 1.0)
@@ -150,3 +157,8 @@ def in_words(signals: Signals) -> str:
 
 def _share(value: float | None) -> float | None:
     return None if value is None else min(max(value, 0.0), 1.0)
+
+
+def _mean(one: float | None, two: float | None) -> float | None:
+    known = [value for value in (one, two) if value is not None]
+    return sum(known) / len(known) if known else None

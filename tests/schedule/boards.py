@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-STAT = "cpu  {user} 0 0 {idle} 0 0 0 0 0 0\n{cores}procs_running {running}\n"
+STAT = "cpu  {user} {nice} 0 {idle} 0 0 0 0 0 0\n{cores}procs_running {running}\n"
 CORES = "".join(f"cpu{number} 0 0 0 0 0 0 0 0 0 0\n" for number in range(2))
 PSI = "some avg10=0.00 avg60=0.00 avg300=0.00 total={some}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total={full}\n"
 
@@ -22,9 +22,10 @@ class FakeBoard:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def cpu(self, *, busy_s: float, running: int = 1, some_s: float = 0.0) -> None:
-        """Cores and how they were used since boot; two cores."""
-        self.write("proc/stat", STAT.format(user=int(busy_s * 100), idle=0, cores=CORES, running=running))
+    def cpu(self, *, busy_s: float, running: int = 1, some_s: float = 0.0, niced_s: float = 0.0) -> None:
+        """Cores and how they were used since boot; two cores. niced_s: the part of busy_s that yields."""
+        ticks = {"user": int((busy_s - niced_s) * 100), "nice": int(niced_s * 100)}
+        self.write("proc/stat", STAT.format(**ticks, idle=0, cores=CORES, running=running))
         self.write("proc/pressure/cpu", PSI.format(some=int(some_s * 1e6), full=0))
 
     def memory(self, available_mb: float) -> None:

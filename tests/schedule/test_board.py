@@ -40,7 +40,7 @@ def test_cpu_and_pressure_become_rates_of_two_readings(board: FakeBoard) -> None
     signals = signals_of(before, read(board, 102.0))
     assert signals.others == pytest.approx(1.5)
     assert signals.pressure == pytest.approx(0.5)
-    assert (signals.cores, signals.running) == (2.0, 3)
+    assert (signals.cores, signals.running) == (2.0, 2.0)  # the mean of one and three
 
 
 def test_two_programs_on_two_cores_leave_two_thirds(board: FakeBoard) -> None:
@@ -55,6 +55,13 @@ def test_one_program_on_two_cores_disturbs_nothing(board: FakeBoard) -> None:
     before = read(board, 0.0)
     board.cpu(busy_s=2.0, running=2)
     assert slowdown(signals_of(before, read(board, 2.0))) == 1.0
+
+
+def test_programs_that_yield_hardly_disturb(board: FakeBoard) -> None:
+    board.cpu(busy_s=0.0, running=9)
+    before = read(board, 0.0)
+    board.cpu(busy_s=4.0, running=9, niced_s=4.0)
+    assert slowdown(signals_of(before, read(board, 2.0))) < 1.3
 
 
 def test_a_v2_group_and_those_around_it_limit(board: FakeBoard) -> None:
