@@ -51,6 +51,7 @@ class Plan:
     understanding: what the dialogue made of it. reply: already known, None where a skill has to act first.
     confirmed: yes was said to exactly this. kind: the follow-up that the dialogue answers itself.
     undo_first: take back what was done last before ("no, I meant …"). reversible: what it does can be taken back.
+    then: the other commands of a sentence, where no was said to one of them.
     """
 
     understanding: Understanding
@@ -59,6 +60,7 @@ class Plan:
     kind: FollowUp | None = None
     undo_first: bool = False
     reversible: bool = True
+    then: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Answering:
         understanding = self.dialogue.follow(decided, context)
         meaning = self.dialogue.resolved
         if understanding.outcome is Outcome.ASK:
+            self._rest = self._rest if self.dialogue.repeating else ()
             self.dialogue.note(understanding, transcript, active)
             return Plan(understanding, Reply(understanding.question, expects_answer=True))
         if understanding.outcome is Outcome.REFUSE:
@@ -116,9 +119,10 @@ class Answering:
 
     def _commanded(self, understanding: Understanding) -> Plan:
         """The plan of what is no answer."""
-        self._rest = ()
-        if understanding.intent in ANSWERS:  # no: nothing is done
-            return Plan(understanding, Reply(self._active.replies.reply(understanding.intent, understanding.slots)))
+        rest, self._rest = self._rest, ()
+        if understanding.intent in ANSWERS:  # no: nothing is done but what else was commanded
+            no = Reply(self._active.replies.reply(understanding.intent, understanding.slots))
+            return Plan(understanding, no, reversible=self._reversible(rest), then=rest)
         kind = follow_up(self._active.context, understanding.intent)
         if kind in (FollowUp.STOP, FollowUp.UNDO, FollowUp.HEARD, FollowUp.SAID):
             return Plan(understanding, kind=kind)
@@ -145,8 +149,10 @@ class Answering:
 
     def _plan(self, understanding: Understanding, *, confirmed: bool = False, undo_first: bool = False) -> Plan:
         parts = commands(understanding.intent, understanding.slots, understanding.response)
-        reversible = all(self._active.skills.reversible(self._active.context, part.intent) for part in parts)
-        return Plan(understanding, confirmed=confirmed, undo_first=undo_first, reversible=reversible)
+        return Plan(understanding, confirmed=confirmed, undo_first=undo_first, reversible=self._reversible(parts))
+
+    def _reversible(self, parts: tuple[Part, ...]) -> bool:
+        return all(self._active.skills.reversible(self._active.context, part.intent) for part in parts)
 
     # -- doing it ------------------------------------------------------------------------------------------------------
 
@@ -162,7 +168,7 @@ class Answering:
             self._before = self.memory
             if plan.undo_first:
                 self._take_back()
-        if plan.reply is not None:
+        if plan.reply is not None and not plan.then:
             self._done = kept
             return self._said(understanding, plan.reply)
         if plan.kind is not None:
@@ -172,7 +178,11 @@ class Answering:
     def _act(self, plan: Plan, kept: tuple[_Done, ...]) -> tuple[Understanding, Reply]:
         understanding = plan.understanding
         whole = Command(understanding.intent, understanding.slots, understanding.response, understanding.text)
-        parts = commands(understanding.intent, understanding.slots, understanding.response)
+        if plan.then:
+            parts = plan.then
+            whole = Command(parts[0].intent, parts[0].slots, parts[0].response, understanding.text)
+        else:
+            parts = commands(understanding.intent, understanding.slots, understanding.response)
         parts, self._rest = (*parts, *self._rest), ()
         done = list(kept)
         for number, part in enumerate(parts[len(kept) :], len(kept) + 1):
@@ -194,7 +204,8 @@ class Answering:
                 self._ask(result.question, part, text, understanding.text)
                 break
         self._done = tuple(done)
-        text = " ".join(item.text for item in done if item.text)
+        texts = [plan.reply.text if plan.reply else "", *(item.text for item in done)]
+        text = " ".join(filter(None, texts))
         return self._said(understanding, Reply(text, expects_answer=bool(done) and self.dialogue.answers() is not None))
 
     def _ask(self, question: Question, part: Part, text: str, sentence: str) -> None:

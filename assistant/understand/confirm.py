@@ -259,6 +259,11 @@ class Dialogue:
         listened = self._answers is not None and context.hash == self._answers.hash
         return not (listened and isinstance(event_of(understanding), Unclear))
 
+    @property
+    def repeating(self) -> bool:
+        """The last answer was not understood, and the question is asked again."""
+        return self._repeating
+
     def follow(self, understanding: Understanding, context: Context) -> Understanding:
         """What `understanding`, heard under `context`, comes to: an answer becomes the meaning that it confirms."""
         pending, said = self._turn.pending, understanding.text
