@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fused_tables, home_report, scheduler_report
+from benchmarks import fused_tables, home_report, replay, scheduler_report
 
 HEAD = """# Figures
 
@@ -186,6 +186,7 @@ TITLES = {
     "latency": "Latency",
     "memory": "Memory",
     "start": "Start",
+    "replay": "Decisions made again from their records",
     "home": "A home",
     "fused": "The fused model",
     "scheduler": "Answers in time under load",
@@ -199,6 +200,7 @@ SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "home": home_report.section,
     "fused": fused_tables.section,
     "scheduler": scheduler_report.section,
+    "replay": replay.section,
 }
 
 

@@ -1,44 +1,41 @@
 """Records of real orders, decided again: all must agree. Also what a record costs in time and disk.
 
-    python -m benchmarks.replay [--records 500] [--out FOLDER]
-
 Orders in a quiet room, in kitchen noise down to 0 dB and among voices, and foreign speech go through recogniser,
 `decide`, the file on disk and back.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assistant.cli.assembly import open_context, open_recognizer, prepare_context
-from assistant.cli.output import print_json, progress
-from assistant.config import Config
+from assistant.cli.assembly import prepare_context
+from assistant.cli.output import progress
+from assistant.grammar.load import load_context
 from assistant.listen.clip import cut_clip
 from assistant.listen.vad import open_vad
+from assistant.recognize.engine import Recognizer
 from assistant.trace.file import FILE, Limits, TraceFile, TraceReader
 from assistant.trace.record import encode, record_of
 from assistant.trace.replay import replay
 from assistant.types import Decision, Reply
 from assistant.understand.decide import decide
-from benchmarks import document
 from benchmarks.clips import Clip, recorded
 from benchmarks.conditions import BY_NAME, CLEAN, Room
 from benchmarks.recordings import barista_orders, recordings_of, spread
 
 CONDITIONS = tuple(BY_NAME[name] for name in ("clean", "kitchen 6 dB", "kitchen 0 dB", "babble 6 dB"))
 FOREIGN_SHARE = 0.1
-CONTEXT = "examples/barista"
+CONTEXT = "barista"
+RECORDS = 500
 
 
 def clips(records: int) -> list[Clip]:
@@ -52,11 +49,9 @@ def clips(records: int) -> list[Clip]:
     return [*spread(orders, records - len(others)), *others]
 
 
-def decisions(chosen: list[Clip]) -> Iterator[Decision]:
+def decisions(chosen: list[Clip], recognizer: Recognizer) -> Iterator[Decision]:
     """What is decided about each clip."""
-    config = Config()
-    context = open_context(config, str(Path(__file__).resolve().parents[1] / CONTEXT))
-    recognizer = open_recognizer(config)
+    context = load_context(CONTEXT)
     prepared, vad = prepare_context(recognizer, context), open_vad("auto")
     for clip in chosen:
         utterance = cut_clip(clip.load(), vad)
@@ -65,7 +60,7 @@ def decisions(chosen: list[Clip]) -> Iterator[Decision]:
         yield Decision(utterance, transcript, decided, Reply(""), time.time(), context, decided, path=clip.name)
 
 
-def measure(records: int) -> dict[str, Any]:
+def measure(records: int, recognizer: Recognizer) -> dict[str, Any]:
     """Record and replay; counts, differences, and what a record costs."""
     outcomes: Counter[str] = Counter()
     make_ms, add_ms, sizes = [], [], []
@@ -73,7 +68,7 @@ def measure(records: int) -> dict[str, Any]:
         folder, chosen = Path(name), clips(records)
         file = TraceFile(folder, Limits(10**9, 1e9))
         with progress("hearing and recording", len(chosen)) as advance:
-            for decision in decisions(chosen):
+            for decision in decisions(chosen, recognizer):
                 outcomes[decision.decided.outcome.value] += 1
                 began = time.perf_counter()
                 sizes.append(len(encode(record_of(decision, ""))))
@@ -103,20 +98,18 @@ def measure(records: int) -> dict[str, Any]:
     }
 
 
-def main(argv: list[str]) -> int:
-    """Print the figures and keep them as bench-replay.json; exit code 1 unless all agree."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.replay", description="Decide again from records.")
-    parser.add_argument("--records", type=int, default=500, metavar="N", help="how many (default 500)")
-    parser.add_argument("--out", type=Path, default=Path("out"), metavar="FOLDER", help="where the figures are kept")
-    args = parser.parse_args(argv)
-    results = measure(args.records)
-    limited = f"{args.records} records" if args.records < 500 else ""
-    doc = document.document("replay", " ".join(["python -m benchmarks.replay", *argv]), results, limited)
-    path = document.write(doc, args.out)
-    print_json(results)
-    print(f"kept in {path}", file=sys.stderr)
-    return 0 if results["records"] and results["agree"] == results["records"] else 1
+def show(doc: Mapping[str, Any]) -> None:
+    """For people."""
+    results = doc["results"]
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in results["outcomes"].items())
+    print(f"{results['agree']} of {results['records']} records agree when decided again ({outcomes})")
+    for id_, fields in results["differing"].items():
+        print(f"  {id_}: {', '.join(fields)}")
+    print(f"a record: {results['make_ms']:.2f} ms to make, {results['write_ms']:.2f} to write, ", end="")
+    print(f"{results['replay_ms']:.2f} to decide again; {results['disk_bytes_a_record'] / 1000:.1f} kB on disk")
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def section(results: Mapping[str, Any]) -> str:
+    """The part of docs/figures.md."""
+    cost = f"{results['make_ms'] + results['write_ms']:.1f} ms and {results['disk_bytes_a_record'] / 1000:.1f} kB"
+    return f"{results['agree']} of {results['records']} records agree. A record costs {cost}."

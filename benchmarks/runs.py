@@ -238,6 +238,15 @@ def wake(args: argparse.Namespace) -> int:
     return _finish(args, document.document("wake", _command(args), results, _limited(args)), wake_tables.show)
 
 
+def replay(args: argparse.Namespace) -> int:
+    """`assistant bench replay`; exit code 1 unless all agree."""
+    from benchmarks import replay as bench
+
+    results = bench.measure(args.limit or bench.RECORDS, open_recognizer(_config(args)))
+    _finish(args, document.document("replay", _command(args), results, _limited(args)), bench.show)
+    return 0 if results["records"] and results["agree"] == results["records"] else 1
+
+
 def home(args: argparse.Namespace) -> int:
     """`assistant bench home`."""
     from benchmarks import home_report

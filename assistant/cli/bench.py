@@ -13,6 +13,7 @@ from assistant.errors import PluginError, UsageError
 
 PEERS = ("exact", "fuzzy", "pocketsphinx")
 QUICK = {"understand": 20, "refuse": 20, "latency": 15, "memory": 4, "start": 2, "wake": 10, "home": 12, "fused": 12}
+QUICK["replay"] = 40
 QUICK["scheduler"] = 28
 """How many recordings, commands or starts a quick run takes."""
 
@@ -51,6 +52,7 @@ def register(subparsers: Any) -> None:
     memory = _add(kinds, "memory", "memory of a listening process, without and with its voice", plot=False)
     memory.add_argument("--devices", type=int, default=200, metavar="N", help="devices in its context (default 200)")
     _add(kinds, "start", "time from the start of the program until it listens", plot=False)
+    _add(kinds, "replay", "decisions made again from their records: all must agree; what a record costs", plot=False)
     home = _add(kinds, "home", "commands of a home of 200 devices, as text and spoken; what is done wrong", plot=False)
     home.add_argument("--voices", metavar="LIST", default=HOME_VOICES, help=f"who speaks (default {HOME_VOICES})")
     home.add_argument("--errors", action="store_true", help="list every command that was not heard strictly right")

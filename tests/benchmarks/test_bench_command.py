@@ -78,3 +78,13 @@ def test_a_clip_is_played_in_a_quiet_room() -> None:
     sound = in_a_quiet_room(np.full(100, 1000, np.int16))
     assert len(sound) == 100 + int(2.3 * SAMPLE_RATE_HZ)
     assert np.std(sound[-SAMPLE_RATE_HZ:]) == pytest.approx(ROOM_RMS, rel=0.1)
+
+
+@pytest.mark.real
+def test_decisions_of_real_orders_come_out_the_same_again(recordings: Callable[[str], Path], tmp_path: Path) -> None:
+    for name in ("barista", "so762"):
+        recordings(name)
+    result = bench("replay", "--limit", "4", "--json", "--out", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    results = json.loads(result.stdout)["results"]
+    assert results["agree"] == results["records"] == 4
