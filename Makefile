@@ -22,12 +22,17 @@ PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11 python3.10
 # Debian packages. To run: PortAudio, ALSA's way to PulseAudio or PipeWire, the second voice. To test: a sound server.
 APT_RUN := libportaudio2 libasound2-plugins espeak-ng $(if $(filter aarch64,$(shell uname -m)),libatomic1)
 APT_TEST := $(APT_RUN) alsa-utils pulseaudio pulseaudio-utils
+# To boot the unit: a Debian, and what starts it.
+APT_BOARD := mmdebstrap systemd-container
+# Where the booted Debian is kept from one run to the next.
+BOARD ?= $(CURDIR)/out/board
+HOURS ?= 1
 EXTRAS := device vosk wake openwakeword plot tflite bench dev convert
 # Test-time extras; the converter's are gigabytes and stay out.
 TEST_EXTRAS := vosk wake openwakeword plot bench dev
 UV_VERSION := 0.13.9
 
-.PHONY: help run test lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
+.PHONY: help run test test-board soak apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +55,12 @@ unit: set-up-tests
 
 bench: set-up-tests ## measure what the README states (minutes; ARGS=understand, refuse, latency, memory or start)
 	$(BIN)/assistant bench $(ARGS)
+
+test-board: set-up-tests apt-board ## boot the unit in a Debian of its own: ready, killed, hung, confined (root, minutes)
+	ASSISTANT_BOARD=$(BOARD) $(BIN)/python -m pytest tests/board $(ARGS)
+
+soak: set-up-tests ## an hour at twenty times a day's utterances: does anything grow? (HOURS=24)
+	$(BIN)/python -m tests.soak.soak --hours $(HOURS) --out out/soak.json
 
 docs: set-up ## write the generated pages again (docs/cli.md, docs/configuration.md)
 	$(BIN)/python -m assistant.cli.reference docs
@@ -75,6 +86,9 @@ define apt
 	apt-get install -y -qq --no-install-recommends $$missing </dev/null 2>/dev/null >/dev/null || { \
 		apt-get update -qq; apt-get install -y -qq --no-install-recommends $$missing </dev/null; }
 endef
+
+apt-board:
+	$(call apt,$(APT_BOARD))
 
 apt-run:
 	$(call apt,$(APT_RUN) $(if $(PYTHON),,python3 python3-venv))

@@ -15,6 +15,7 @@ from assistant.cli.assembly import (
     build_listener,
     build_skills,
     bundle_finder,
+    context_folders,
     open_context,
 )
 from assistant.cli.mouth import Mouth
@@ -103,15 +104,15 @@ class Crew:
     # -- for the daemon ------------------------------------------------------------------------------------------------
 
     def prepare(self, bus: DaemonBus) -> None:
-        """Contexts, skills and phrases. Raises AssistantError."""
+        """Contexts, skills and phrases, beside the recogniser's start; then it is waited for. Raises AssistantError."""
         from assistant.pipeline import TypedConversation, Understander
 
         self._bus = bus
         bound = self._contexts(self.config)
         prepared = {name: self._engine.prepare(context) for name, context in bound.items()}
+        skills = build_skills(self.config, self._clock, bound.values(), self._announce)
         for one in prepared.values():
             self._engine.check(one)
-        skills = build_skills(self.config, self._clock, bound.values(), self._announce)
         finder = bundle_finder(self.config, self._engine)
         scheduler = build_scheduler(self.config, self._engine, self._clock)
         understander = Understander(self._engine, prepared[""], skills, self._clock, finder, scheduler)
@@ -354,8 +355,12 @@ def open_engine(config: Config, language: str) -> object:
 
 
 def language_of(config: Config) -> str:
-    """The configured context's language. Raises ContextError."""
-    return open_context(config).settings.language
+    """The configured context's language, of which only the first file is read. Raises ContextError."""
+    from assistant.grammar.load import find_context
+    from assistant.grammar.places import Faults
+    from assistant.grammar.settings import read_settings
+
+    return read_settings(find_context(config.context, context_folders(config)), Faults()).settings.language
 
 
 def section(config: Config, name: str) -> Any:

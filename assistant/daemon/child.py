@@ -29,10 +29,11 @@ from assistant.daemon.wire import (
     Prepare,
     PreparedContext,
     Ready,
+    Rest,
     SetUp,
 )
 from assistant.errors import AssistantError
-from assistant.recognize.engine import Adjustable
+from assistant.recognize.engine import Adjustable, Resting
 from assistant.types import Effort, Transcript
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Child:
                 session.feed(order.frame)
         elif isinstance(order, Finish):
             self._connection.send(self._finish(order))
+        elif isinstance(order, Rest) and isinstance(self._recognizer, Resting):
+            self._recognizer.rest()
 
     def _prepare(self, order: Prepare) -> Fault | None:
         key = order.context.hash

@@ -1,6 +1,6 @@
 """One daemon's life: parts, bus, control socket and systemd joined in an event loop; ends in order within two seconds.
 
-begin: socket ─► recogniser ─► contexts ─► ear, mouth, integrations ─► READY
+begin: socket ─► recogniser's process, contexts and skills beside it ─► integrations, ear ─► READY
 while: every half second a look at the parts; WATCHDOG only when those that must progress did
 end:   socket ─► ear (what was said so far is decided) ─► integrations ─► recogniser ─► what is kept
 """
@@ -65,7 +65,10 @@ class Crew(Protocol):
         ...
 
     def prepare(self, bus: DaemonBus) -> None:
-        """The recogniser is there: make contexts, skills and voice ready; blocks. Raises AssistantError."""
+        """While the recogniser starts, make contexts, skills and voice ready; blocks until both are.
+
+        Raises AssistantError for what no new start would mend.
+        """
         ...
 
     def integrations(self) -> Sequence[Integration]:
@@ -154,8 +157,8 @@ class Daemon:
         self._supervisor.run()
         self._supervisor.add(self._crew.recognizer, RECOGNIZER, essential=True)
         try:
-            await self._supervisor.running(self._crew.recognizer.name)
             await self._loop.run_in_executor(None, lambda: self._crew.prepare(self._bus))
+            await self._supervisor.running(self._crew.recognizer.name)
             self._join()
             if self._crew.ear is not None:
                 self._supervisor.add(self._crew.ear, EAR, essential=True)

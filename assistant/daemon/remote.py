@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from assistant.daemon.wire import (
     Prepare,
     PreparedContext,
     Ready,
+    Rest,
     SetUp,
 )
 from assistant.errors import ModelError
@@ -110,8 +112,15 @@ class RemoteRecognizer:
         return prepared
 
     def check(self, prepared: Prepared) -> None:
-        """Wait until it is ready. Raises what the engine has against it."""
-        self._process_now().prepared(prepared.context).result(PREPARE_WITHIN_S)
+        """Wait until it is ready, and for the process if need be. Raises what the engine has against it."""
+        deadline = time.monotonic() + START_WITHIN_S
+        while True:
+            try:
+                process = self._process_within(deadline - time.monotonic())
+                return process.prepared(prepared.context).result(PREPARE_WITHIN_S)
+            except RecognizerLost:  # supervision starts another
+                if time.monotonic() > deadline:
+                    raise
 
     def open(self, prepared: Prepared) -> RemoteSession:
         """Begin an utterance."""
@@ -124,6 +133,10 @@ class RemoteRecognizer:
         with self._lock:
             self._sessions += 1
             return RemoteSession(self, self._sessions, prepared.context, effort, late)
+
+    def rest(self) -> None:
+        """Have the engine unload, where it can; opening an utterance has it load again."""
+        self.send(Rest())
 
     def ready(self, effort: Effort) -> str:
         """Any effort of the engine's own encoder is, where the engine can be adjusted."""
@@ -205,7 +218,7 @@ class RemoteRecognizer:
         late: Callable[[], bool] | None = None,
     ) -> Transcript:
         """Decode in the child, and have it hurry when it is late. Raises RecognizerLost, or what the engine raised."""
-        process = self._process_now()
+        process = self._process_within(BACK_WITHIN_S)
         answer = process.finish(session, context, utterance, effort)
         try:
             if late is not None and _late_before(answer, late, self.deadline_s):
@@ -217,9 +230,9 @@ class RemoteRecognizer:
                 f"recognition took longer than {self.deadline_s:g} s", where=self.name, remedy="it is started again"
             ) from None
 
-    def _process_now(self) -> _Process:
-        """The process, waited for a moment where it is being started again."""
-        if self._there.wait(BACK_WITHIN_S):
+    def _process_within(self, wait_s: float) -> _Process:
+        """The process, waited for where it is being started."""
+        if self._there.wait(wait_s):
             process = self._process
             if process is not None and not process.ended.done():
                 return process

@@ -66,11 +66,16 @@ class Hurry:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """Give the engine's memory back until somebody speaks."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Are you there?"""
 
 
-Order = Union[SetUp, Prepare, Feed, Finish, Cancel, Hurry, Ping]
+Order = Union[SetUp, Prepare, Feed, Finish, Cancel, Hurry, Rest, Ping]
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,13 +54,18 @@ class Running:
         return self
 
     def launch(self, *more: str) -> None:
+        """Start it and wait for nothing."""
+        self.launch_with(subprocess.DEVNULL, *more)
+
+    def launch_with(self, stdin: int, *more: str) -> None:
+        """Start it with this standard input, as `subprocess` names it."""
         folders = {f"XDG_{name.upper()}_HOME": str(self.home / name) for name in ("config", "cache", "data", "state")}
         command = [sys.executable, "-m", "assistant", "daemon", "--set", f"daemon.socket={self.socket}"]
         with (self.home / "log").open("a") as log:
             self.process = subprocess.Popen(
                 [*command, *self.arguments, *more],
                 env={**os.environ, **folders, "HOME": str(self.home), **self.environment},
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=log,
                 stderr=log,
                 text=True,

@@ -1,0 +1,206 @@
+"""Runs a daemon for an hour at twenty times a day's utterances and says whether anything grows (`make soak`).
+
+A voice speaks sentences of the context into the daemon's standard input at the pace of a microphone, one every three
+seconds; beside it typed commands, subscribers that come and go, reloads, and now and then a recogniser that is killed.
+Memory, descriptors and threads are sampled every ten seconds; the slope is a least-squares line over what follows the
+first quarter, with its standard error. Exit code 1 where memory grows by more than 1 MB/h, or anything else at all.
+
+    python -m tests.soak.soak --hours 1 --out out/soak.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from assistant.daemon.client import Client
+from assistant.grammar.load import load_context
+from assistant.grammar.sample import sample
+from assistant.speak.voice import choose_voice
+from assistant.types import SAMPLE_RATE_HZ
+from tests.daemon.running import Running
+
+A_DAY = 60
+"""Utterances of a household, an assumption; twenty times as many in an hour is one every three seconds."""
+EVERY_S = 3600 / (20 * A_DAY)
+SAMPLE_EVERY_S = 10.0
+BLOCK_S = 0.1
+MOST_MB_PER_HOUR = 1.0
+SENTENCES = 40
+KILL_EVERY, RELOAD_EVERY = 400, 100
+"""Utterances between two kills of the recogniser, and between two reloads."""
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the daemon's metrics said at one moment. at_s: since the beginning."""
+
+    at_s: float
+    daemon_mb: float
+    recognizer_mb: float
+    descriptors: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """Growth of one number: per hour, and the standard error of that."""
+
+    name: str
+    per_hour: float
+    error: float
+
+
+def main(argv: list[str]) -> int:
+    """Run, print, write; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--out", type=Path, default=Path("out/soak.json"))
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as home:
+        samples, spoken, counted = soak(Path(home), args.hours * 3600)
+    slopes = [slope(name, samples) for name in ("daemon_mb", "recognizer_mb", "descriptors", "threads")]
+    report = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "hours": args.hours,
+        "utterances": spoken,
+        "counted": counted,
+        "first": asdict(samples[0]),
+        "last": asdict(samples[-1]),
+        "slopes": [asdict(each) for each in slopes],
+        "samples": [asdict(each) for each in samples],
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(report, indent=1))
+    for each in slopes:
+        print(f"{each.name:14} {each.per_hour:+8.2f} an hour ± {each.error:.2f}")
+    print(f"{spoken} utterances; {counted}; {args.out}")
+    return 0 if grows_not(slopes) else 1
+
+
+def grows_not(slopes: list[Slope]) -> bool:
+    """Whether every slope is within its limit, or within two standard errors of it."""
+    limits = {"daemon_mb": MOST_MB_PER_HOUR, "recognizer_mb": MOST_MB_PER_HOUR}
+    return all(each.per_hour - 2 * each.error <= limits.get(each.name, 0.0) for each in slopes)
+
+
+def slope(name: str, samples: list[Sample]) -> Slope:
+    """The least-squares line through one number, without the first quarter, in which caches fill."""
+    rest = samples[len(samples) // 4 :]
+    hours = np.array([each.at_s for each in rest]) / 3600
+    values = np.array([float(getattr(each, name)) for each in rest])
+    centred = hours - hours.mean()
+    spread = float((centred**2).sum()) or 1.0
+    per_hour = float((centred * (values - values.mean())).sum() / spread)
+    residual = values - values.mean() - per_hour * centred
+    error = float(np.sqrt((residual**2).sum() / max(len(rest) - 2, 1) / spread))
+    return Slope(name, per_hour, error)
+
+
+def soak(home: Path, seconds: float) -> tuple[list[Sample], int, str]:
+    """The samples, how many utterances were spoken, and what the daemon counted."""
+    clips = list(spoken_clips())
+    daemon = Running(home, arguments=("--source", "-", "--set", f"speak.output={home}/replies"))
+    daemon.launch_with(subprocess.PIPE)
+    assert daemon.process is not None
+    stdin = daemon.process.stdin
+    assert stdin is not None
+    source = stdin.buffer  # type: ignore[attr-defined]
+    feed_until_ready(daemon, source)
+    samples: list[Sample] = []
+    began = time.monotonic()
+    spoken = 0
+    choose = random.Random(7)
+    for number in itertools.count(1):
+        if time.monotonic() - began > seconds:
+            break
+        feed(source, choose.choice(clips), began + number * EVERY_S)
+        spoken += 1
+        disturb(daemon, number, home)
+        if not samples or time.monotonic() - began - samples[-1].at_s >= SAMPLE_EVERY_S:
+            samples.append(sampled(daemon, time.monotonic() - began))
+    counted = json.dumps(daemon.ask("status")["counted"])
+    daemon.end(signal.SIGTERM)
+    return samples, spoken, counted
+
+
+def spoken_clips() -> Iterator[NDArray[np.int16]]:
+    """Sentences of the context, spoken, with the silence that ends an utterance."""
+    voice = choose_voice("hibari")
+    for sentence in sample(load_context("home"), SENTENCES, seed=5):
+        sound = soxr.resample(np.concatenate([*voice.stream(sentence.text)]), voice.sample_rate, SAMPLE_RATE_HZ)
+        yield np.concatenate([sound.astype(np.int16), np.zeros(int(0.8 * SAMPLE_RATE_HZ), np.int16)])
+
+
+def feed(source: IO[bytes], clip: NDArray[np.int16], until: float) -> None:
+    """Write `clip`, then silence, each at the pace of a microphone, until that moment."""
+    block = int(BLOCK_S * SAMPLE_RATE_HZ)
+    at = time.monotonic()
+    for begin in itertools.count(0, block):
+        if begin >= len(clip) and time.monotonic() >= until:
+            return
+        part = clip[begin : begin + block]
+        source.write(np.pad(part, (0, block - len(part))).astype("<i2").tobytes())
+        source.flush()
+        at += BLOCK_S
+        time.sleep(max(at - time.monotonic(), 0.0))
+
+
+def feed_until_ready(daemon: Running, source: IO[bytes]) -> None:
+    """Silence until the daemon is ready."""
+    while not daemon.ready():
+        feed(source, np.zeros(1600, np.int16), time.monotonic())
+
+
+def disturb(daemon: Running, number: int, home: Path) -> None:
+    """What else happens in a house."""
+    with Client.connect(daemon.socket) as client:
+        client.ask("say", text=("what time is it", "set a timer for one hour", "cancel all timers")[number % 3])
+        client.ask("subscribe")
+    if number % RELOAD_EVERY == 0:
+        daemon.configure(f"listen: {{endpoint_ms: {700 + number % 7}}}\n")
+        daemon.ask("reload")
+        for old in sorted((home / "replies").glob("*.wav"))[:-20]:
+            old.unlink()
+    if number % KILL_EVERY == 0:
+        os.kill(daemon.child, signal.SIGKILL)
+
+
+def sampled(daemon: Running, at_s: float) -> Sample:
+    """From the daemon's own metrics."""
+    text = daemon.ask("metrics")["text"]
+
+    def value(name: str) -> float:
+        found = re.search(rf"^{re.escape(name)} (\S+)$", text, flags=re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    return Sample(
+        round(at_s, 1),
+        value('assistant_memory_bytes{process="daemon"}') / MIB,
+        value('assistant_memory_bytes{process="recognizer"}') / MIB,
+        int(value("assistant_open_descriptors")),
+        int(value("assistant_threads")),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
