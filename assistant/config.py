@@ -186,6 +186,12 @@ class Schedule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Annotated[str, Meta(pattern=HOURS)] | None,
         Meta(description="when it only tries a little, so that no fan starts: 22:00-07:00, for example"),
     ] = None
+    rest_after_min: Annotated[
+        float, Meta(ge=0, le=100_000, description="minutes without speech after which the recogniser may be unloaded")
+    ] = 30.0
+    rest_below_mb: Annotated[
+        float, Meta(ge=0, le=1_000_000, description="free memory, MB, below which it is; 0 never unloads it")
+    ] = 150.0
 
 
 class Home(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -28,7 +28,7 @@ def build_scheduler(
     config: Config, recognizer: Recognizer, clock: Clock, tell: Callable[[str], None] = log.warning
 ) -> Scheduler | None:
     """The scheduler for `recognizer`; None where it is switched off, or the engine cannot be adjusted."""
-    from assistant.recognize.engine import Adjustable
+    from assistant.recognize.engine import Adjustable, Resting
     from assistant.schedule.board import Board
     from assistant.schedule.scheduler import Scheduler
 
@@ -51,6 +51,7 @@ def build_scheduler(
         objective=lambda: objective(config, clock),
         ready=ready,
         tell=tell,
+        rest=recognizer.rest if isinstance(recognizer, Resting) else lambda: None,
     )
     scheduler.watch()
     return scheduler
@@ -129,6 +130,8 @@ def objective(config: Config, clock: Clock) -> Objective:
         energy_weight=s.energy_weight,
         max_temperature_c=s.max_temperature_c,
         quiet=s.quiet_hours is not None and within(s.quiet_hours, clock.wall()),
+        rest_after_s=60 * s.rest_after_min,
+        rest_below_mb=s.rest_below_mb,
     )
 
 

@@ -73,3 +73,12 @@ class Adjustable(Protocol):
     def ready(self, effort: Effort) -> str:
         """Why `effort` cannot be used at once, "" where it can. What it needs is loaded meanwhile, in a thread."""
         ...
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """A recogniser that can give its memory back while nobody speaks; `open` begins to load it again."""
+
+    def rest(self) -> None:
+        """Unload. May be called from any thread, also while something is decoded: that loads it again."""
+        ...

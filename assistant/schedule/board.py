@@ -60,11 +60,13 @@ class Counters:
 class Board:
     """Reads below `root`. The places of what does not move are looked for once; `rescan` looks again."""
 
-    def __init__(self, root: Path = Path("/"), own_s: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, root: Path = Path("/"), own_s: Callable[[], float] | None = None, niceness: int | None = None
+    ) -> None:
         self._root = root
         self._own_s = own_s or _own_s
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
-        self._goes_first = os.getpriority(os.PRIO_PROCESS, 0) <= 0
+        self._goes_first = (os.getpriority(os.PRIO_PROCESS, 0) if niceness is None else niceness) <= 0
         self.rescan()
 
     def rescan(self) -> None:

@@ -53,12 +53,15 @@ class Objective:
     """p95_ms: from the end of speech to the decision. energy_weight: accuracy (0..1) given up for a joule.
 
     max_temperature_c: from here on only cheap plans; quiet: the same, now, because the user wants quiet.
+    rest_after_s, rest_below_mb: when nobody has spoken for so long and less memory is free, the recogniser is unloaded.
     """
 
     p95_ms: float = 400.0
     energy_weight: float = 0.0
     max_temperature_c: float = 80.0
     quiet: bool = False
+    rest_after_s: float = 1800.0
+    rest_below_mb: float = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,11 @@ def switched(history: History, plan: str, at: float) -> History:
     recent = _recent(history, at)
     changed = bool(history.plan) and plan != history.plan
     return replace(recent, plan=plan, switches=(*recent.switches, at) if changed else recent.switches)
+
+
+def may_rest(objective: Objective, idle_s: float, available_mb: float | None) -> bool:
+    """Whether the recogniser should give its memory back until somebody speaks."""
+    return idle_s >= objective.rest_after_s and available_mb is not None and available_mb < objective.rest_below_mb
 
 
 def _recent(history: History, at: float) -> History:

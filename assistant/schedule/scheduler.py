@@ -21,7 +21,7 @@ from assistant.clock import Clock
 from assistant.schedule import thermal
 from assistant.schedule.board import Board, Counters
 from assistant.schedule.plans import PLANS, Plan
-from assistant.schedule.policy import Choice, Forecast, History, Objective, Policy, Situation, Slo
+from assistant.schedule.policy import Choice, Forecast, History, Objective, Policy, Situation, Slo, may_rest
 from assistant.schedule.predict import Belief, Prediction, aged, learn, predict
 from assistant.schedule.profile import Cost, Profile
 from assistant.schedule.signals import Signals, signals_of, slowdown
@@ -96,12 +96,15 @@ class _State:
     too_slow: int = 0
     switches: int = 0
     told_at: float | None = None
+    used_at: float | None = None
+    resting: bool = False
 
 
 class Scheduler:
     """Chooses a plan for each utterance.
 
     ready: says why a plan cannot run now (its file is gone, or not loaded yet). tell: is given a line for the user.
+    rest: unloads the recogniser, which loads itself again when somebody speaks.
     """
 
     def __init__(
@@ -115,7 +118,9 @@ class Scheduler:
         objective: Objective | Callable[[], Objective] = Objective(),  # noqa: B008 - frozen
         ready: Ready = lambda _plan: "",
         tell: Callable[[str], None] = log.warning,
+        rest: Callable[[], None] = lambda: None,
     ) -> None:
+        self._rest = rest
         self.profile, self.policy = profile, policy or Slo()
         self.plans = tuple(plan for plan in plans if plan.name in profile.costs)
         if not self.plans:
@@ -140,6 +145,12 @@ class Scheduler:
             before = self._state.before
             if before is None or at - before.at > STALE_S:
                 self._state.before = counters
+            rests = self._goes_to_rest(counters)
+        if rests:
+            log.info(
+                "nobody has spoken for a while and memory is short: the recogniser is unloaded until somebody does"
+            )
+            self._rest()
 
     def totals(self) -> dict[str, float]:
         """What has been counted, by the names that metrics have."""
@@ -163,6 +174,7 @@ class Scheduler:
         with self._lock:
             self._see(counters)
             self._state.before = counters
+            self._state.used_at, self._state.resting = counters.at, False
 
     def choose(self, speech_s: float, *, elapsed_ms: float = 0.0, waiting: int = 0) -> Pick:
         """The plan for an utterance of `speech_s` that ended `elapsed_ms` ago, behind `waiting` others."""
@@ -288,6 +300,16 @@ class Scheduler:
             missing = f"{free_mb:.0f} MB of memory are free"
         energy_mj = cost.energy_mj * max(speech_s, 0.1)
         return Forecast(plan, found.likely_ms, found.late_ms, energy_mj, missing)
+
+    def _goes_to_rest(self, counters: Counters) -> bool:
+        """Whether now is the time to unload the recogniser (the lock is held)."""
+        state = self._state
+        if state.used_at is None or counters.at < state.used_at:  # it has just begun, or the clock went back
+            state.used_at = counters.at
+        if state.resting or not may_rest(self._objective(), counters.at - state.used_at, counters.available_mb):
+            return False
+        state.resting = True
+        return True
 
     def _see(self, counters: Counters) -> None:
         """Note the heat (the lock is held)."""

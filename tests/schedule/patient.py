@@ -22,6 +22,9 @@ class Patient(Obedient):
     def open_with(self, prepared: Prepared, effort: Effort, late: Callable[[], bool]) -> PatientSession:
         return PatientSession(self, prepared, effort, late)
 
+    def rest(self) -> None:
+        self.words = "turn off the kitchen lights"
+
     def ready(self, effort: Effort) -> str:
         return "" if effort.encoder == "int8" else "not loaded"
 

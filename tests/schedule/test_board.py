@@ -24,7 +24,7 @@ def board(tmp_path: Path) -> FakeBoard:
 
 
 def read(board: FakeBoard, at: float = 0.0) -> Counters:
-    return Board(board.root, own_s=lambda: 0.0).read(at)
+    return Board(board.root, own_s=lambda: 0.0, niceness=0).read(at)
 
 
 def test_an_empty_root_says_nothing_and_slows_nothing(tmp_path: Path) -> None:

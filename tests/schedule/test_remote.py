@@ -40,6 +40,12 @@ def test_an_effort_is_used_there_and_lateness_ends_it(patient: RemoteRecognizer)
     assert patient.open(prepared).finish(utterance(HEARD)).variant == "1"
 
 
+def test_it_rests_there(patient: RemoteRecognizer) -> None:
+    patient.rest()
+    prepared = patient.prepare(load_context("home"))
+    assert patient.open(prepared).finish(utterance(HEARD)).text == "turn off the kitchen lights"  # how this one rests
+
+
 def test_it_says_what_it_can_do(patient: RemoteRecognizer) -> None:
     assert isinstance(patient, Adjustable)
     assert patient.ready(Effort(3, 8.0)) == ""

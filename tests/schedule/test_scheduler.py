@@ -206,3 +206,24 @@ def test_it_counts_for_metrics(world: World) -> None:
     assert totals["assistant_schedule_late"] == 3
     assert totals["assistant_schedule_too_slow"] >= 1
     assert totals["assistant_schedule_switches"] >= 1
+
+
+def test_the_recogniser_rests_when_nobody_speaks_and_memory_is_short(tmp_path: Path, clock: HeldClock) -> None:
+    rested: list[float] = []
+    world = World(tmp_path, clock, rest=lambda: rested.append(clock.monotonic()))
+    world.board.memory(900.0)
+    world.utter()
+    clock.advance(3600.0)
+    world.scheduler.look()
+    assert rested == []  # there is memory enough
+    world.board.memory(100.0)
+    world.scheduler.look()
+    world.scheduler.look()
+    assert len(rested) == 1
+    world.utter()
+    clock.advance(60.0)
+    world.scheduler.look()
+    assert len(rested) == 1  # somebody spoke a minute ago
+    clock.advance(1800.0)
+    world.scheduler.look()
+    assert len(rested) == 2

@@ -80,6 +80,7 @@ class Moonshine:
         """Begin an utterance."""
         if not isinstance(prepared, MoonshineGrammar):
             raise AssistantError("a context prepared for another engine", where=self.name)
+        self._wake()
         return MoonshineSession(self, prepared)
 
     def open_with(self, prepared: Prepared, effort: Effort, late: Callable[[], bool]) -> MoonshineSession:
@@ -87,6 +88,15 @@ class Moonshine:
         if not isinstance(prepared, MoonshineGrammar):
             raise AssistantError("a context prepared for another engine", where=self.name)
         return MoonshineSession(self, prepared, effort, late)
+
+    def rest(self) -> None:
+        """Give the model's memory back until somebody speaks."""
+        self.model.unload()
+
+    def _wake(self) -> None:
+        """Load the model again while the person is still speaking."""
+        if not self.model.loaded:
+            threading.Thread(target=self.model.load, name="load-model", daemon=True).start()
 
     def ready(self, effort: Effort) -> str:
         """Any search is; another encoder than the configured one would have to be loaded."""

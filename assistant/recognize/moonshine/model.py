@@ -6,10 +6,14 @@ The published files live in the wheel `moonshine-voice`; `prepare_model` rebuild
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import hashlib
 import importlib.util
 import shutil
 import tempfile
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -205,26 +209,13 @@ class Wild:
 
 
 class Model:
-    """The two sessions. Thread-safe: holds no state between calls."""
+    """The two sessions. Thread-safe: holds no state between calls. `unload` gives their memory back for a while."""
 
     def __init__(self, files: ModelFiles, threads: int = 1) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False
-        options.log_severity_level = 3
-        try:
-            self._encoder: Any = onnxruntime.InferenceSession(str(files.encoder), options, ["CPUExecutionProvider"])
-            self._decoder: Any = onnxruntime.InferenceSession(str(files.decoder), options, ["CPUExecutionProvider"])
-            self.scale = float((files.projection.parent / "scale.txt").read_text())
-        except Exception as error:  # onnxruntime raises its own family, unrelated to each other
-            raise ModelError(
-                f"the prepared speech model does not load ({error})",
-                where=str(files.encoder.parent),
-                remedy=f"delete {files.encoder.parent}; it is built again",
-            ) from error
+        self._files, self._threads = files, threads
+        self._lock = threading.Lock()
+        self._sessions: tuple[Any, Any] | None = None
+        _, decoder = self.load()
         self.id = files.id
         self.projection: NDArray[np.int8] = np.load(files.projection, mmap_mode="r")
         self.tokenizer = Tokenizer.load(files.tokenizer)
@@ -234,13 +225,51 @@ class Model:
         self.begins_word = np.array([self.tokenizer.begins_word(token) for token in range(len(self.tokenizer))])
         self.column = np.full(len(self.tokenizer), -1, np.int32)
         self.column[self.vocabulary] = np.arange(len(self.vocabulary), dtype=np.int32)
-        self._names = [output.name for output in self._decoder.get_outputs()]
+        self._names = [output.name for output in decoder.get_outputs()]
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the next step starts at once."""
+        return self._sessions is not None
+
+    def load(self) -> tuple[Any, Any]:
+        """Encoder and decoder, loaded if they are not. Raises ModelError."""
+        import onnxruntime
+
+        with self._lock:
+            if self._sessions is not None:
+                return self._sessions
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = self._threads
+            options.inter_op_num_threads = 1
+            options.enable_cpu_mem_arena = False
+            options.log_severity_level = 3
+            files, providers = self._files, ["CPUExecutionProvider"]
+            try:
+                self._sessions = (
+                    onnxruntime.InferenceSession(str(files.encoder), options, providers),
+                    onnxruntime.InferenceSession(str(files.decoder), options, providers),
+                )
+                self.scale = float((files.projection.parent / "scale.txt").read_text())
+            except Exception as error:  # onnxruntime raises its own family, unrelated to each other
+                raise ModelError(
+                    f"the prepared speech model does not load ({error})",
+                    where=str(files.encoder.parent),
+                    remedy=f"delete {files.encoder.parent}; it is built again",
+                ) from error
+            return self._sessions
+
+    def unload(self) -> None:
+        """Give the weights' memory back; what comes next loads them again."""
+        self._sessions = None
+        _give_back()
 
     def encode(self, pcm: NDArray[np.float32]) -> Encoded:
         """States of sound, float32 [samples] in ±1 at 16 kHz."""
         if len(pcm) < MIN_SAMPLES:
             pcm = np.pad(pcm, (0, MIN_SAMPLES - len(pcm)))
-        states, keys, values = self._encoder.run(None, {"sound": pcm[None, :]})
+        encoder, _ = self._sessions or self.load()
+        states, keys, values = encoder.run(None, {"sound": pcm[None, :]})
         return Encoded(states[0], keys, values)
 
     def begin(self) -> Past:
@@ -261,7 +290,8 @@ class Model:
         for layer in range(LAYERS):
             feed[f"past_k_{layer}"] = past[2 * layer]
             feed[f"past_v_{layer}"] = past[2 * layer + 1]
-        logits, hidden, attention, *present = self._decoder.run(self._names, feed)
+        _, decoder = self._sessions or self.load()
+        logits, hidden, attention, *present = decoder.run(self._names, feed)
         return Step(logits, hidden, attention, present)
 
     @cached_property
@@ -283,3 +313,10 @@ class Model:
     def columns_of(self, tokens: NDArray[np.int32]) -> NDArray[np.float32]:
         """Output-layer weights float32 [288, len(tokens)] of tokens outside the base vocabulary."""
         return np.ascontiguousarray(self.vectors_of(tokens).T)
+
+
+def _give_back() -> None:
+    """Have the C library return what is free to the system; others than glibc do so by themselves."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -14,7 +14,7 @@ import pytest
 from assistant.errors import AssistantError, ModelError, StorageError
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context, ListRef, Sequence, Template, Text, Wildcard
-from assistant.recognize.engine import Adjustable
+from assistant.recognize.engine import Adjustable, Resting
 from assistant.recognize.moonshine import create, model
 from assistant.recognize.moonshine.engine import Moonshine, MoonshineSession, voiced_stretch
 from assistant.recognize.moonshine.grammar import MoonshineGrammar
@@ -245,3 +245,17 @@ def test_a_late_session_answers_with_the_best_it_has_and_says_so(
     transcript = moonshine.open_with(barista, Effort(12, 8.0), lambda: True).finish(utterance(ORDER))
     assert transcript.truncated
     assert transcript.text == "Can I have a large latte with soy milk?"
+
+
+def test_a_resting_engine_loads_again_when_an_utterance_opens(
+    fresh: Callable[..., Moonshine], small: Context, utterance: Speech
+) -> None:
+    engine = fresh()
+    assert isinstance(engine, Resting)
+    grammar, spoken = engine.prepare(small), utterance("can I have a large latte with milk")
+    before = engine.open(grammar).finish(spoken)
+    engine.rest()
+    assert not engine.model.loaded
+    session = engine.open(grammar)
+    assert session.finish(spoken).hypotheses[0].slots == before.hypotheses[0].slots
+    assert engine.model.loaded
