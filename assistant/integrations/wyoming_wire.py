@@ -46,26 +46,29 @@ async def read_event(reader: asyncio.StreamReader) -> Event | None:
 
 
 class Resampler:
-    """Audio chunks of one stretch of sound as one channel at 16 kHz; the rate must not change within it."""
+    """Audio chunks of one stretch of sound as one channel at 16 kHz; rate and channels must not change within it.
+
+    Chunks may end in the middle of a sample: Home Assistant hands on what it receives as it came from the network.
+    """
 
     def __init__(self) -> None:
-        self._rate_hz = SAMPLE_RATE_HZ
+        self._format: tuple[int, int] | None = None
         self._stream: soxr.ResampleStream | None = None
-        self._begun = False
+        self._broken = b""
 
     def heard(self, event: Event) -> NDArray[np.int16]:
         """A chunk as int16, shape [samples]; a little of it may come with the next. Raises InputError."""
         rate_hz, channels = _format(event.data)
-        payload = event.payload or b""
-        if len(payload) % (WIDTH_BYTES * channels):
-            raise _no_event("a chunk of sound ends in the middle of a sample")
-        if not self._begun:
-            self._begun, self._rate_hz = True, rate_hz
+        if self._format is None:
+            self._format = rate_hz, channels
             if rate_hz != SAMPLE_RATE_HZ:
                 self._stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="int16")
-        if rate_hz != self._rate_hz:
-            raise _no_event("the rate changes in the middle of the sound")
-        pcm = np.frombuffer(payload, "<i2").reshape(-1, channels)
+        if self._format != (rate_hz, channels):
+            raise _no_event("rate or channels change in the middle of the sound")
+        payload = self._broken + (event.payload or b"")
+        whole = len(payload) // (WIDTH_BYTES * channels) * WIDTH_BYTES * channels
+        self._broken = payload[whole:]
+        pcm = np.frombuffer(payload[:whole], "<i2").reshape(-1, channels)
         mono = pcm[:, 0] if channels == 1 else np.asarray(pcm.mean(axis=1).round(), np.int16)
         return mono if self._stream is None else np.asarray(self._stream.resample_chunk(mono), np.int16)
 

@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,11 +80,11 @@ class Hass:
             command = [str(self.executable), "--config", str(self.folder)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         if not self.token:
-            self._wait(lambda: self.post("/api/onboarding/users", {}) is not None)
+            self.wait(lambda: self.post("/api/onboarding/users", {}) is not None)
             self.token = self._first_token()
             self.token_file.write_text(self.token)
             self.token_file.chmod(0o600)
-        self._wait(lambda: (self.get("/api/config") or {}).get("state") == "RUNNING")
+        self.wait(lambda: (self.get("/api/config") or {}).get("state") == "RUNNING")
 
     def stop(self) -> None:
         """End it in order: it writes down its registries."""
@@ -116,6 +117,12 @@ class Hass:
         """The state of an entity."""
         return str((self.get(f"/api/states/{entity_id}") or {}).get("state"))
 
+    def add(self, integration: str, settings: dict[str, Any]) -> None:
+        """Set an integration up, as its page of settings does."""
+        flow = self.post("/api/config/config_entries/flow", {"handler": integration})
+        done = self.post(f"/api/config/config_entries/flow/{flow['flow_id']}", settings)
+        assert done.get("type") == "create_entry", done
+
     def edit(self, *commands: dict[str, Any]) -> list[Any]:
         """Commands over the WebSocket API, as its pages of settings send them; their results."""
 
@@ -147,7 +154,10 @@ class Hass:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         if data is not None:
             headers["Content-Type"] = kind
-        request = urllib.request.Request(self.url + path, data, headers)  # noqa: S310  our own http address
+        return self.send(urllib.request.Request(self.url + path, data, headers))  # noqa: S310  our own http address
+
+    def send(self, request: urllib.request.Request) -> Any:
+        """A JSON answer; {} for a refusal, None where nobody answers."""
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
                 return json.load(answer)
@@ -157,7 +167,8 @@ class Hass:
         except OSError:
             return None
 
-    def _wait(self, what: Any) -> None:
+    def wait(self, what: Callable[[], bool]) -> None:
+        """Wait for a state; the console's last lines are the error where it does not come."""
         deadline = time.monotonic() + self.patience_s
         while not what():
             assert self._process is not None

@@ -16,7 +16,17 @@ from pathlib import Path
 from tests.integrations.hass import DEFAULT, Hass
 
 # The newest that runs on Python 3.11; with josepy 2 each of its answers is an error 500.
-PACKAGES = ("homeassistant==2024.3.3", "josepy<2", "setuptools<80", "wheel", "pip")
+# The others are asked for by its integrations mqtt, wyoming and assist_pipeline, which the tests set up.
+PACKAGES = (
+    "homeassistant==2024.3.3",
+    "josepy<2",
+    "setuptools<80",
+    "wheel",
+    "pip",
+    "paho-mqtt==1.6.1",
+    "wyoming==1.5.3",
+    "webrtc-noise-gain==1.2.3",
+)
 
 
 def install(folder: Path) -> Path:

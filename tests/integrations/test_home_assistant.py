@@ -26,8 +26,8 @@ from assistant.grammar.load import load_context
 from assistant.grammar.tree import Action, Context
 from assistant.pipeline import TypedConversation, Understander
 from assistant.recognize.text import TextRecognizer
-from tests.integrations.hass import VARIABLE, Hass, find
-from tests.integrations.house import House, bus_of, house, until
+from tests.integrations.hass import Hass
+from tests.integrations.house import House, bus_of, until
 
 pytest.importorskip("websockets", reason="the extra home-assistant is not installed")
 
@@ -35,49 +35,27 @@ from assistant.integrations.configured import create_home_assistant
 from assistant.integrations.connecting import State
 from assistant.integrations.home_assistant import HomeAssistantHome
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(
-        find() is None,
-        reason=f"no Home Assistant: ${VARIABLE} names none; python -m tests.integrations.install_home_assistant",
-    ),
-]
+pytestmark = pytest.mark.real
 
 EXPOSED = ("media_player.walkman", "scene.movie_night", "switch.ac")
 
 
-@pytest.fixture(scope="module")
-def hass(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hass]:
-    executable = find()
-    assert executable is not None
-    server = Hass(tmp_path_factory.mktemp("hass") / "config", executable)
-    try:
-        server.start()
-        server.edit(
-            {"type": "config/area_registry/create", "name": "Hall", "aliases": ["entrance"]},
-            {"type": "config/area_registry/update", "area_id": "living_room", "aliases": ["lounge"]},
-            {
-                "type": "config/entity_registry/update",
-                "entity_id": "light.bed_light",
-                "area_id": "bedroom",
-                "aliases": ["night light"],
-            },
-            {"type": "config/entity_registry/update", "entity_id": "cover.hall_window", "area_id": "hall"},
-            {
-                "type": "homeassistant/expose_entity",
-                "assistants": ["conversation"],
-                "entity_ids": list(EXPOSED),
-                "should_expose": True,
-            },
-        )
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
-def typed() -> House:
-    return house()
+@pytest.fixture(scope="module", autouse=True)
+def furnished(hass: Hass) -> None:
+    """The demo's devices, some of them in areas, with aliases, and exposed to Assist."""
+    registry = "config/entity_registry/update"
+    hass.edit(
+        {"type": "config/area_registry/create", "name": "Hall", "aliases": ["entrance"]},
+        {"type": "config/area_registry/update", "area_id": "living_room", "aliases": ["lounge"]},
+        {"type": registry, "entity_id": "light.bed_light", "area_id": "bedroom", "aliases": ["night light"]},
+        {"type": registry, "entity_id": "cover.hall_window", "area_id": "hall"},
+        {
+            "type": "homeassistant/expose_entity",
+            "assistants": ["conversation"],
+            "entity_ids": list(EXPOSED),
+            "should_expose": True,
+        },
+    )
 
 
 def config_of(hass: Hass, state: Path, **changed: Any) -> Config:
@@ -103,7 +81,7 @@ def running(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def state(hass: Hass, typed: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def state(furnished: None, hass: Hass, typed: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the home as it was imported."""
     folder = tmp_path_factory.mktemp("state")
 

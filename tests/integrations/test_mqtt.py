@@ -17,7 +17,7 @@ from assistant.daemon.bus import DaemonBus
 from assistant.errors import ConfigError
 from assistant.integrations.connecting import State
 from tests.integrations.broker import USER, Broker, broker, make_authority
-from tests.integrations.house import House, bus_of, house, patiently, until
+from tests.integrations.house import House, bus_of, patiently, until
 
 aiomqtt = pytest.importorskip("aiomqtt", reason="the extra mqtt is not installed")
 mqtt = pytest.importorskip("assistant.integrations.mqtt")
@@ -36,9 +36,11 @@ def mosquitto(tmp_path: Path) -> Iterator[Broker]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def home() -> House:
-    return house()
+@pytest.fixture
+def home(typed: House) -> House:
+    typed.said.clear()
+    typed.muted = False
+    return typed
 
 
 class Ear:
@@ -208,7 +210,6 @@ def test_the_broker_says_offline_when_the_assistant_is_gone(mosquitto: Broker, h
 
 def test_others_may_ask_for_what_is_configured_and_no_more(mosquitto: Broker, home: House, tmp_path: Path) -> None:
     mosquitto.start()
-    home.said.clear()
 
     async def work() -> None:
         accept = ("speak", "mute", "query")
@@ -235,7 +236,6 @@ def test_others_may_ask_for_what_is_configured_and_no_more(mosquitto: Broker, ho
 
 def test_what_makes_no_sense_is_counted_and_not_obeyed(mosquitto: Broker, home: House, tmp_path: Path) -> None:
     mosquitto.start()
-    home.said.clear()
 
     async def work() -> None:
         async with (
@@ -256,7 +256,6 @@ def test_what_makes_no_sense_is_counted_and_not_obeyed(mosquitto: Broker, home: 
 
 def test_what_the_broker_kept_is_never_obeyed(mosquitto: Broker, home: House, tmp_path: Path) -> None:
     mosquitto.start()
-    home.said.clear()
 
     async def work() -> None:
         async with ear(mosquitto, "none") as others:
@@ -275,7 +274,6 @@ def test_a_flood_of_commands_is_thinned_and_the_assistant_goes_on(
     mosquitto: Broker, home: House, tmp_path: Path
 ) -> None:
     mosquitto.start()
-    home.said.clear()
 
     async def work() -> None:
         async with (

@@ -39,11 +39,6 @@ Spoken = Callable[[str], NDArray[np.int16]]
 
 
 @pytest.fixture(scope="module")
-def typed() -> House:
-    return house()
-
-
-@pytest.fixture(scope="module")
 def hearing(moonshine: Moonshine) -> House:
     return house(moonshine, "barista")
 
