@@ -160,7 +160,11 @@ def _speech_s(record: Any) -> float:
 def _status_lines(config: Config, scheduler: Scheduler, profile: Profile, status: Status) -> Iterator[str]:
     from assistant.schedule.signals import in_words
 
-    what = "estimates, never measured here" if profile.estimated else f"measured {_day(profile.made_at)}"
+    what = "estimates, never measured here"
+    if profile.estimated and profile.made_at:
+        what = f"estimates, corrected by what utterances took until {_day(profile.made_at)}"
+    elif not profile.estimated:
+        what = f"measured {_day(profile.made_at)}"
     yield f"{styled('Board', 'cyan')}      {profile.identity.board or 'unknown'}: {what}"
     reasons = _stale(config, profile)
     if reasons and not profile.estimated:

@@ -51,10 +51,21 @@ def build_scheduler(
         objective=lambda: objective(config, clock),
         ready=ready,
         tell=tell,
+        keep=lambda profile: _keep(config, profile),
         rest=recognizer.rest if isinstance(recognizer, Resting) else lambda: None,
     )
     scheduler.watch()
     return scheduler
+
+
+def _keep(config: Config, profile: Profile) -> None:
+    """Write corrected estimates down; a full disk costs only that."""
+    from assistant.schedule.profile import save
+
+    try:
+        save(profile, profile_file(config))
+    except StorageError as error:
+        log.warning("%s", error)
 
 
 def configured_plans(config: Config) -> tuple[Plan, ...]:

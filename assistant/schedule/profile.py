@@ -154,6 +154,30 @@ def stale(profile: Profile, now: Identity, names: Sequence[str]) -> tuple[str, .
     return (*reasons, *(f"the plan {name} was not measured" for name in missing))
 
 
+def corrected(profile: Profile, log_ratios: Sequence[float], made_at: float) -> Profile:
+    """Estimates made to fit this board: all scaled by the median of what utterances took over what was estimated.
+
+    log_ratios: natural logarithms of that, from moments at which nothing pressed. The spread becomes theirs (the median
+    absolute deviation, as a standard deviation), which the doubt about the estimate is no part of any more.
+    """
+    ratios = np.array(log_ratios, float)
+    factor = math.exp(float(np.median(ratios)))
+    spread = 1.4826 * float(np.median(np.abs(ratios - np.median(ratios))))
+    spread = min(max(spread, LEAST_SPREAD), MOST_SPREAD)
+    costs = {
+        name: msgspec.structs.replace(
+            cost,
+            base_ms=cost.base_ms * factor,
+            per_s_ms=cost.per_s_ms * factor,
+            energy_mj=cost.energy_mj * factor,
+            spread=spread,
+            n=len(ratios),
+        )
+        for name, cost in profile.costs.items()
+    }
+    return msgspec.structs.replace(profile, costs=costs, made_at=made_at)
+
+
 def foreign(profile: Profile, now: Identity) -> bool:
     """Whether it is of another board, so that its times say nothing here."""
     return (profile.identity.board, profile.identity.cores) != (now.board, now.cores)

@@ -23,13 +23,14 @@ from assistant.schedule.board import Board, Counters
 from assistant.schedule.plans import PLANS, Plan
 from assistant.schedule.policy import Choice, Forecast, History, Objective, Policy, Situation, Slo, may_rest
 from assistant.schedule.predict import Belief, Prediction, aged, learn, predict
-from assistant.schedule.profile import Cost, Profile
+from assistant.schedule.profile import Cost, Profile, corrected
 from assistant.schedule.signals import Signals, signals_of, slowdown
 from assistant.types import Pick
 
 log = logging.getLogger(__name__)
 
-LEAST_BUDGET_MS = 20.0
+LEAST_BUDGET_SHARE = 0.25
+"""Of the objective: what is late already, because it was first heard as an answer, say, is not heard badly besides."""
 RESERVE_MB = 64.0
 """Memory that loading a variant must leave free."""
 DEADLINE_SHARE = 0.75
@@ -38,6 +39,9 @@ where the whole would have taken up to 1.3 of the budget."""
 WATCH_EVERY_S = 5.0
 STALE_S = 60.0
 """A reading of the board that is older than this is no beginning for rates."""
+QUIET_SLOWDOWN = 1.05
+CORRECTED_AFTER = 20
+"""So many utterances while nothing presses tell what the board is worth, where it was only estimated."""
 TOO_SLOW_AGAIN_S = 3600.0
 """That no plan is fast enough is told once, and again only after so long without it."""
 
@@ -98,13 +102,15 @@ class _State:
     told_at: float | None = None
     used_at: float | None = None
     resting: bool = False
+    ratios: list[float] = field(default_factory=list)
 
 
 class Scheduler:
     """Chooses a plan for each utterance.
 
     ready: says why a plan cannot run now (its file is gone, or not loaded yet). tell: is given a line for the user.
-    rest: unloads the recogniser, which loads itself again when somebody speaks.
+    rest: unloads the recogniser, which loads itself again when somebody speaks. keep: is given estimates that were
+    corrected by what utterances took.
     """
 
     def __init__(
@@ -119,8 +125,9 @@ class Scheduler:
         ready: Ready = lambda _plan: "",
         tell: Callable[[str], None] = log.warning,
         rest: Callable[[], None] = lambda: None,
+        keep: Callable[[Profile], None] = lambda _profile: None,
     ) -> None:
-        self._rest = rest
+        self._rest, self._keep = rest, keep
         self.profile, self.policy = profile, policy or Slo()
         self.plans = tuple(plan for plan in plans if plan.name in profile.costs)
         if not self.plans:
@@ -185,7 +192,7 @@ class Scheduler:
             self._see(counters)
             signals = signals_of(state.before, counters, state.heat, waiting)
             objective = self._objective()
-            budget_ms = max(objective.p95_ms - elapsed_ms, LEAST_BUDGET_MS) / (1 + waiting)
+            budget_ms = max(objective.p95_ms - elapsed_ms, LEAST_BUDGET_SHARE * objective.p95_ms) / (1 + waiting)
             situation = self._situation(at, speech_s, budget_ms, signals, objective)
             choice = self.policy.choose(situation)
             state.switches += bool(state.history.plan) and choice.plan.name != state.history.plan
@@ -236,6 +243,9 @@ class Scheduler:
                     predicted=running.predicted,
                     cut_short=cut_short,
                 )
+            better = None if running is None or cut_short else self._correction(running, measured_ms)
+        if better is not None:
+            self._keep(better)
         return replace(pick, measured_ms=measured_ms)
 
     def forget(self, pick: Pick) -> None:
@@ -300,6 +310,19 @@ class Scheduler:
             missing = f"{free_mb:.0f} MB of memory are free"
         energy_mj = cost.energy_mj * max(speech_s, 0.1)
         return Forecast(plan, found.likely_ms, found.late_ms, energy_mj, missing)
+
+    def _correction(self, running: _Running, measured_ms: float) -> Profile | None:
+        """Estimates corrected once enough is known (the lock is held); the belief then starts afresh."""
+        if not self.profile.estimated or running.cost.n or running.slow > QUIET_SLOWDOWN or measured_ms <= 0:
+            return None
+        ratios = self._state.ratios
+        ratios.append(math.log(measured_ms / running.cost.time_ms(running.speech_s)))
+        if len(ratios) < CORRECTED_AFTER:
+            return None
+        self.profile = corrected(self.profile, ratios, self._clock.wall())
+        self._state.belief = Belief()
+        self._state.ratios = []
+        return self.profile
 
     def _goes_to_rest(self, counters: Counters) -> bool:
         """Whether now is the time to unload the recogniser (the lock is held)."""

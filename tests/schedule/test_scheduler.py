@@ -167,6 +167,7 @@ def test_what_was_broken_off_teaches_nothing(world: World) -> None:
 def test_others_that_wait_leave_less_time(world: World) -> None:
     assert world.scheduler.choose(2.0, waiting=1).budget_ms == pytest.approx(60.0)
     assert world.scheduler.choose(2.0, elapsed_ms=50.0).budget_ms == pytest.approx(70.0)
+    assert world.scheduler.choose(2.0, elapsed_ms=900.0).budget_ms == pytest.approx(30.0)
 
 
 def test_it_is_late_before_the_budget_is_spent(world: World) -> None:
@@ -227,3 +228,29 @@ def test_the_recogniser_rests_when_nobody_speaks_and_memory_is_short(tmp_path: P
     clock.advance(1800.0)
     world.scheduler.look()
     assert len(rested) == 2
+
+
+def test_estimates_are_corrected_by_what_utterances_take_while_nothing_presses(
+    tmp_path: Path, clock: HeldClock
+) -> None:
+    kept: list[Profile] = []
+    world = World(tmp_path, clock, keep=kept.append)
+    estimated_ms = world.profile.costs["beam-4"].time_ms(2.0)
+    world.load = 0.5
+    for _ in range(25):
+        world.utter()
+    (profile,) = kept
+    assert profile.estimated
+    assert profile.costs["beam-4"].time_ms(2.0) == pytest.approx(0.5 * estimated_ms, rel=0.05)
+    assert profile.costs["beam-4"].n == 20
+    assert world.scheduler.profile is profile
+
+
+def test_what_is_measured_under_load_corrects_nothing(tmp_path: Path, clock: HeldClock) -> None:
+    kept: list[Profile] = []
+    world = World(tmp_path, clock, keep=kept.append)
+    world.board.write("sys/fs/cgroup/cpu.max", "50000 100000\n")
+    world.scheduler.look()  # finds the group
+    for _ in range(25):
+        world.utter()
+    assert kept == []
