@@ -285,7 +285,8 @@ class Understanding:
     partial: True when a deadline cut decoding short: the best that was ready.
     response: key of the reply template that the wording asks for.
     heard: probability that the speech was meant for this context at all, 0..1.
-    offered: it asks whether this was all, but is sure enough of the meaning itself (a fused net compared it).
+    taken: this meaning counts as heard, though it may ask first: accepted, the better of two near ones, or one that it
+        asks about only because more was heard.
     """
 
     outcome: Outcome
@@ -303,17 +304,12 @@ class Understanding:
     partial: bool = False
     response: str = "default"
     heard: float = 1.0
-    offered: bool = False
+    taken: bool = False
 
     @property
     def accepted(self) -> bool:
         """True when the assistant may act on it without asking."""
         return self.outcome is Outcome.ACCEPT
-
-    @property
-    def taken(self) -> bool:
-        """True when this meaning counts as heard, though it may ask first: accepted, better of two, or offered."""
-        return self.accepted or (self.outcome is Outcome.ASK and (bool(self.differs) or self.offered))
 
 
 @dataclass(frozen=True, slots=True)

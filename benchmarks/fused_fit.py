@@ -1,8 +1,8 @@
 """Fits how a net's answers count (assistant.types.Fusion) on half A of the recordings.
 
 weight       the one with the most orders heard strictly right in all noises, none lost clean; the smallest of equals
-confidence   logistic in CONFIDENCE_VALUES: is the best meaning strictly right, over orders and foreign speech
-whole        logistic in WHOLE_VALUES: an order alone, against orders cut in half and orders talked into
+confidence   logistic in CONFIDENCE_VALUES: is the best meaning what was said, whatever was said besides
+whole        logistic in WHOLE_VALUES: an order alone, against orders cut in half or talked into and foreign speech
 doubt        KEPT of the orders at 6 dB that are heard strictly right, and all clean ones, are not asked about
 offer        at most FOREIGN_OFFERED of the foreign speech that scores too low is asked about
 
@@ -23,7 +23,7 @@ from assistant.understand.calibration import fit_weights
 from assistant.understand.decide import rivals
 from assistant.understand.fused import fuse
 from benchmarks.fused import Judged
-from benchmarks.fused_clips import FOREIGN, HALVES, ORDERS, TAILS, Case
+from benchmarks.fused_clips import FOREIGN, HALVES, ORDERS, Case
 from benchmarks.scoring import mark
 from benchmarks.systems import Answer
 
@@ -44,10 +44,9 @@ def fit(judged: Sequence[Judged], name: str, context: Context) -> Fusion:
     half = [row for row in judged if row.case.fits and name in row.logits]
     orders = [row for row in half if row.case.kind == ORDERS]
     fusion = fit_weight(orders, name)
-    known = [row for row in half if row.case.kind in (ORDERS, FOREIGN) and row.transcript.hypotheses]
-    fusion = replace(fusion, confidence=_logistic(known, name, fusion, context, CONFIDENCE_VALUES, is_strict))
+    fusion = replace(fusion, confidence=_logistic(half, name, fusion, context, CONFIDENCE_VALUES, is_true))
     alone = [row for row in orders if row.case.group in ALONE_CONDITIONS and _strictly(row, name, fusion)]
-    broken = [row for row in half if row.case.kind in (HALVES, TAILS) and not _said_so_far(row, name, fusion)]
+    broken = [row for row in half if row.case.kind != ORDERS and not _said_so_far(row, name, fusion)]
     bounds = _logistic([*alone, *broken], name, fusion, context, WHOLE_VALUES, lambda case, _: case.kind == ORDERS)
     fusion = replace(fusion, whole=bounds)
     return replace(fusion, doubt=_doubt(alone, name, fusion, context), offer=_offer(half, name, fusion, context))
@@ -91,6 +90,16 @@ def values_of(row: Judged, name: str, fusion: Fusion, context: Context) -> dict[
     return fuse.values(transcript.hypotheses[0], rivals(transcript, context))
 
 
+def is_true(case: Case, transcript: Transcript) -> bool:
+    """Whether the best meaning was said: of an order cut in half, whether it holds nothing that was not."""
+    best = transcript.hypotheses[0]
+    if case.order is None:
+        return False
+    if case.kind == HALVES:
+        return all(case.order.slots.get(slot) == value for slot, value in best.slots.items())
+    return mark(Answer(best.text, best.intent, best.slots), case.order).decoded_strict
+
+
 def is_strict(case: Case, transcript: Transcript) -> bool:
     """Whether it is an order and the best meaning is strictly right."""
     best = transcript.hypotheses[0]
@@ -104,10 +113,7 @@ def _strictly(row: Judged, name: str, fusion: Fusion) -> bool:
 
 def _said_so_far(row: Judged, name: str, fusion: Fusion) -> bool:
     """Of an order cut in half: the best meaning holds nothing that was not said."""
-    if row.case.kind != HALVES or row.case.order is None:
-        return False
-    slots, said = row.with_net(name, fusion).hypotheses[0].slots, row.case.order.slots
-    return all(said.get(slot) == value for slot, value in slots.items())
+    return row.case.kind == HALVES and is_true(row.case, row.with_net(name, fusion))
 
 
 def _logistic(

@@ -201,7 +201,7 @@ def row_of(path: str, understanding: Understanding) -> dict[str, Any]:
         "intent": u.intent,
         "slots": dict(u.slots),
         "confidence": round(u.confidence, 4),
-        "accepted": u.taken,
+        "accepted": u.accepted or u.taken,
         "engine": u.engine,
         "variant": u.variant,
         "alternatives": [

@@ -94,7 +94,8 @@ class UtteranceRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Thresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What `decide` judged by: the calibration in full (none of its numbers depends on this program's defaults).
 
-    accept: as in calibration.json. ask_margin: nats. confusable: pairs of phrases. free: slots that take free words.
+    accept: as in calibration.json. ask_margin: nats. ask_below: confidence. confusable: pairs of phrases. free: slots
+        that take free words.
     fusion: how the fused net's answers counted, None where none looked.
     """
 
@@ -102,6 +103,7 @@ class Thresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ask_margin: float
     confusable: tuple[tuple[str, str], ...]
     free: tuple[str, ...]
+    ask_below: float = 0.0
     fusion: Fusion | None = None
 
 
@@ -129,7 +131,7 @@ class Verdict(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     alternatives: tuple[AlternativeRecord, ...]
     response: str
     partial: bool
-    offered: bool = False
+    taken: bool = False
 
 
 class PickRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -242,6 +244,7 @@ def thresholds_of(context: Context, fusion: Fusion | None = None) -> Thresholds:
         ask_margin=float(rule.ask_margin),
         confusable=tuple((a, b) for a, b in settings.confusable),
         free=tuple(sorted(free_slots(context))),
+        ask_below=float(settings.ask_below),
         fusion=_plain(fusion),
     )
 
@@ -262,7 +265,7 @@ def verdict_of(understanding: Understanding) -> Verdict:
         alternatives=tuple(map(_alternative, u.alternatives)),
         response=u.response,
         partial=u.partial,
-        offered=u.offered,
+        taken=u.taken,
     )
 
 
