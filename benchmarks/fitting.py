@@ -22,8 +22,8 @@ from benchmarks.refuse import Case, Cases
 from benchmarks.scoring import mark
 from benchmarks.systems import decided
 
-FOREIGN_ASKED, FOREIGN_ACCEPTED = 0.01, 0.003
-"""Shares of foreign speech, in the context where it fits best, that may lead to a question and to an action."""
+FOREIGN_ASKED, FOREIGN_ACCEPTED = 0.005, 0.002
+"""Shares of foreign speech, in a context, that may lead to a question and to an action."""
 KEPT = (("clean", 0.98), ("kitchen 6 dB", 0.96))
 """Shares of orders that must lie above both thresholds."""
 

@@ -44,8 +44,8 @@ def test_what_a_context_does_not_say_is_as_shipped() -> None:
 
 def test_the_shipped_calibration_is_sure_of_what_is_said_clearly_and_of_what_is_foreign() -> None:
     assert DEFAULT.heard.probability((1.5, 2.5, -1.0, 8.0)) > 0.95
-    assert DEFAULT.heard.probability((-0.5, 2.5, -9.0, 0.5)) < DEFAULT.refuse / 2
-    assert DEFAULT.heard.probability((0.2, 2.5, -9.0, 0.5)) < DEFAULT.refuse
+    assert DEFAULT.heard.probability((-1.0, 2.5, -9.0, 0.5)) < DEFAULT.refuse / 2
+    assert DEFAULT.heard.probability((-0.3, 2.5, -9.0, 0.5)) < DEFAULT.refuse
     assert DEFAULT.refuse < DEFAULT.doubt
 
 
