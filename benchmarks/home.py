@@ -22,7 +22,8 @@ from assistant.grammar.together import Command, commands
 from assistant.grammar.tree import Context, TextList
 from assistant.recognize.engine import Recognizer
 from assistant.types import Outcome, Transcript
-from assistant.understand.answers import NO, YES, Meaning, Pending, answer_context
+from assistant.understand.answers import Meaning, Pending, answer_context
+from assistant.understand.confirm import No, Yes, event_of
 from assistant.understand.decide import decide
 from assistant.understand.fused.bundle import Bundle
 from benchmarks.clips import Speaker, recorded
@@ -43,7 +44,7 @@ TEXT_SET, TEXT_SENTENCES = "hwu64", 300
 NEAR_EDITS = 3.0
 """A foreign sentence within so many slips of the context is none."""
 
-ANSWERS = {"yes": YES, "no": NO}
+ANSWERS = {"yes": Yes, "no": No}
 STOP = "stop"
 OPPOSITES = (
     ("HassTurnOn", "HassTurnOff"),
@@ -271,7 +272,7 @@ def words(listening: Listening, home: Ours, open_question: Ours, limit: int | No
         clip = recorded(recording, CLEAN, room)
         u = decide(transcript_of(listening.hear(system, clip)), system.context)
         if word in ANSWERS:
-            heard.setdefault(word, []).append(u.accepted and u.intent == ANSWERS[word])
+            heard.setdefault(word, []).append(isinstance(event_of(u), ANSWERS[word]))
             u = decide(transcript_of(listening.hear(home, clip)), home.context)
         elif word == STOP:
             heard.setdefault(word, []).append(u.accepted and u.intent == "Stop")

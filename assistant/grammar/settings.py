@@ -66,6 +66,7 @@ def read_settings(folder: Path, faults: Faults) -> Header:
         token_penalty=_first(fitted.token_penalty, written.token_penalty),
         accept=MappingProxyType(dict(fitted.accept)),
         ask_margin=_first(fitted.ask_margin, written.ask_margin),
+        ask_below=written.ask_below,
         confusable=tuple((left, right) for left, right in written.confusable),
         spellings=MappingProxyType({word: tuple(others) for word, others in written.spellings.items()}),
     )

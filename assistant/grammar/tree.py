@@ -162,6 +162,7 @@ class Settings:
     language: BCP 47 ("en"). lambda_: weight of the internal language model in the beam. prune: nats below the best.
     rerank: second lambda, token_penalty: nats a token in the re-ranking. accept: parameters of the calibrated
     probability (understand/calibration.py reads them). ask_margin: nats between two meanings below which it asks.
+    ask_below: confidence (0..1) below which it asks whether that was said.
     confusable: pairs of phrases that sound alike and need a larger margin.
     spellings: word → other spellings that the recogniser may write ("iced" → ["ice"]).
     """
@@ -173,6 +174,7 @@ class Settings:
     token_penalty: float | None = None
     accept: Mapping[str, float] = field(default_factory=lambda: EMPTY)
     ask_margin: float | None = None
+    ask_below: float = 0.0
     confusable: tuple[tuple[str, str], ...] = ()
     spellings: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
 

@@ -139,6 +139,8 @@ def _because(record: Record, pieces: Pieces | None) -> Iterator[str]:
     decided = record.decided
     if decided.differs:
         yield from _near(decided, best, others, rule)
+    elif decided.outcome == Outcome.ASK.value and decided.heard >= rule.doubt and transcript.fusion is None:
+        yield _sentence(decided.reason)
     yield from _fit(decided, best, others, rule)
     if decided.outcome == Outcome.ACCEPT.value:
         yield _clear(best, others, rule)

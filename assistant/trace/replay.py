@@ -50,7 +50,12 @@ def context_of(thresholds: Thresholds) -> Context:
         lists={slot: Wildcard(slot) for slot in free},
         responses=EMPTY,
         actions=EMPTY,
-        settings=Settings(accept=thresholds.accept, ask_margin=thresholds.ask_margin, confusable=thresholds.confusable),
+        settings=Settings(
+            accept=thresholds.accept,
+            ask_margin=thresholds.ask_margin,
+            ask_below=thresholds.ask_below,
+            confusable=thresholds.confusable,
+        ),
         hash=f"thresholds {free}",  # `free_slots` remembers its answers by hash
     )
 

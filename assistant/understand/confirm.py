@@ -215,6 +215,8 @@ def event_of(understanding: Understanding) -> Event:
     if understanding.intent in (YES, NO) and all(other.intent == VALUE for other in understanding.alternatives):
         # Free words could be these, too: an item called "no".
         return _answer(understanding)
+    if understanding.intent == NO and understanding.differs and understanding.alternatives[0].intent == YES:
+        return No()  # of a yes and a no that sound alike, no does no harm
     unsure = understanding.differs or understanding.intent in (CHOICE, VALUE)
     if understanding.outcome is Outcome.ASK and unsure:
         return Unclear()

@@ -60,7 +60,7 @@ def test_two_meanings_nearly_equal_are_named_with_their_distance_and_what_differ
 
 def test_a_pair_that_sounds_alike_is_said_to_need_more(heard: Heard, barista: Context) -> None:
     utterance, transcript = best_with_rivals(heard)
-    best, second = with_gap(transcript, 3.0).hypotheses
+    best, second = with_gap(transcript, 2.5).hypotheses
     pair = (replace(best, text="turn on the lamp"), replace(second, text="turn out the lamp"))
     context = replace(barista, settings=replace(barista.settings, confusable=(("turn on", "turn out"),)))
     decision = decision_about(replace(transcript, hypotheses=pair), context, utterance=utterance)

@@ -13,7 +13,7 @@ from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
 from assistant.recognize.text import TextRecognizer, recognize_text
 from assistant.testing import HeldClock
-from assistant.types import Outcome, Transcript, Understanding
+from assistant.types import Alternative, Outcome, Transcript, Understanding
 from assistant.understand.answers import NO, YES, Meaning, Pending, answer_context
 from assistant.understand.confirm import (
     ANSWER_TIMEOUT_S,
@@ -33,6 +33,7 @@ from assistant.understand.confirm import (
     Unclear,
     Unheard,
     Yes,
+    event_of,
     pending_of,
     resolve,
     step,
@@ -397,3 +398,17 @@ def test_whatever_happens_only_an_open_question_is_acted_on_and_it_always_ends(e
 
 def test_the_table_in_the_documents_is_current(repository: Path) -> None:
     assert table() in (repository / "docs/dialogue.md").read_text(encoding="utf-8")
+
+
+def test_of_a_yes_and_a_no_that_sound_alike_no_is_taken_for_it_does_no_harm() -> None:
+    said = {YES: "yeah", NO: "no"}
+
+    def near(first: str, second: str) -> Understanding:
+        other = Alternative(said[second], second, {}, -1.0)
+        reason = "nearly equal"
+        return Understanding(
+            Outcome.ASK, first, {}, said[first], 0.6, reason, "", "", differs=("intent",), alternatives=(other,)
+        )
+
+    assert event_of(near(NO, YES)) == No()
+    assert event_of(near(YES, NO)) == Unclear()

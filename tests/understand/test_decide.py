@@ -128,7 +128,7 @@ def test_a_meaning_that_says_less_than_its_rival_needs_a_larger_margin() -> None
 
 def test_a_rival_further_down_is_asked_about_if_it_is_the_one_that_sounds_alike() -> None:
     transcript = heard(
-        (0.0, "dim to fifteen", {"level": 15}), (2.5, "dim to ten", {"level": 10}), (3.0, "dim to fifty", {"level": 50})
+        (0.0, "dim to fifteen", {"level": 15}), (2.5, "dim to ten", {"level": 10}), (2.8, "dim to fifty", {"level": 50})
     )
     understanding = decide(transcript, with_confusable(("fifteen", "fifty")))
     assert understanding.outcome is Outcome.ASK
@@ -220,3 +220,16 @@ def test_free_words_that_were_not_heard_clearly_are_asked_about(
     understanding = decide(replace(transcript, hypotheses=(spelt,)), CONTEXT)
     assert understanding.outcome is outcome
     assert understanding.differs == ()
+
+
+def test_below_the_confidence_that_a_context_wants_it_asks_whether_that_was_said() -> None:
+    transcript = heard(LARGE)
+    sure = decide(transcript, CONTEXT)
+    assert sure.accepted
+    for wanted, outcome in ((sure.confidence - 0.01, Outcome.ACCEPT), (sure.confidence + 0.001, Outcome.ASK)):
+        context = replace(CONTEXT, settings=replace(CONTEXT.settings, ask_below=wanted))
+        understanding = decide(transcript, context)
+        assert (understanding.outcome, understanding.differs) == (outcome, ())
+    typed = replace(transcript.hypotheses[0], tokens=np.zeros(0, np.int32))
+    strict = replace(CONTEXT, settings=replace(CONTEXT.settings, ask_below=1.0))
+    assert decide(replace(transcript, hypotheses=(typed,)), strict).accepted
