@@ -32,7 +32,7 @@ EXTRAS := device vosk wake openwakeword plot tflite bench dev convert
 TEST_EXTRAS := vosk wake openwakeword plot bench dev
 UV_VERSION := 0.13.9
 
-.PHONY: help run test test-board soak apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
+.PHONY: help run test test-board soak idle apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ test-board: set-up-tests apt-board ## boot the unit in a Debian of its own: read
 
 soak: set-up-tests ## an hour at twenty times a day's utterances: does anything grow? (HOURS=24)
 	$(BIN)/python -m tests.soak.soak --hours $(HOURS) --out out/soak.json
+
+idle: set-up-tests ## what the whole daemon costs while nobody speaks: processor and memory (minutes)
+	$(BIN)/python -m tests.soak.idle
 
 docs: set-up ## write the generated pages again (docs/cli.md, docs/configuration.md)
 	$(BIN)/python -m assistant.cli.reference docs

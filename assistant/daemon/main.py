@@ -34,7 +34,7 @@ from assistant.errors import AssistantError
 
 END_WITHIN_S = 1.8
 """From the signal until the process is ended, in order or not."""
-LOOK_EVERY_S = 0.5
+BEAT_EVERY_S = 1.0
 METRICS_EVERY_S = 15.0
 EXTEND_S = 30.0
 """A start that waits for a device or a model asks systemd for so much more at a time."""
@@ -201,7 +201,7 @@ class Daemon:
                 self._notifier.extend_start(EXTEND_S)
             if self._supervisor.progressing():
                 self._notifier.alive()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(BEAT_EVERY_S)
 
     async def _write_metrics(self) -> None:
         path = self._options.metrics_file
