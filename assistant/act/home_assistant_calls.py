@@ -152,7 +152,7 @@ def _asked(operation: str, move: Move) -> State:
     key = {"light": "on", "lock": "locked", "cover": "position"}.get(move.device.id.partition(".")[0], "on")
     if operation in ("on", "off", "toggle") and key in move.after:
         return {key: move.after[key]}
-    return move.changes or move.after
+    return move.changes or {name: value for name, value in move.after.items() if name != "on"} or move.after
 
 
 def _to_light(domain: str, wanted: State, after: State) -> Sequence[_Service]:
@@ -179,10 +179,10 @@ def _to_lock(domain: str, wanted: State, _after: State) -> Sequence[_Service]:
     return [] if locked is None else [(domain, "lock" if locked else "unlock", {})]
 
 
-def _to_others(domain: str, wanted: State, after: State) -> Sequence[_Service]:
+def _to_others(domain: str, wanted: State, _after: State) -> Sequence[_Service]:
     """Switches, fans, thermostats and players: on or off, and then what was set."""
-    if after.get("on") is False:
-        return [(domain, "turn_off", {})] if "on" in wanted else []
+    if wanted.get("on") is False:
+        return [(domain, "turn_off", {})]
     setters: list[_Service] = [
         (domain, service, {name: read(wanted[key])})
         for key, (service, name, read) in _SETTERS.items()
