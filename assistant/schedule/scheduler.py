@@ -34,8 +34,8 @@ LEAST_BUDGET_SHARE = 0.25
 RESERVE_MB = 64.0
 """Memory that loading a variant must leave free."""
 DEADLINE_SHARE = 0.75
-"""Part of the budget after which decoding hurries: one row goes on alone, at less than half the time, and ends in time
-where the whole would have taken up to 1.3 of the budget."""
+"""Part of the budget after which decoding hurries: a few rows go on alone, at half the time, and end in time where the
+whole would have taken up to a quarter more than the budget."""
 WATCH_EVERY_S = 5.0
 STALE_S = 60.0
 """A reading of the board that is older than this is no beginning for rates."""

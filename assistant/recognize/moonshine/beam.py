@@ -3,7 +3,7 @@
 `S(y) = sum over tokens and the end of [log p(y_t | y_<t, sound) - lambda * ILM(y_t | state)] + log weight(y)`.
 Finished sentences take no place in the beam. All rows of a beam are one batch on one encoded sound. Between steps the
 search can be stopped, or told that it is late: what has finished by then is the answer, and where nothing has, the best
-row is followed alone until it has.
+rows are followed alone until one has.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ MAX_STEPS = 64
 STEPS_AT_LEAST, STEPS_PER_FRAME = 4, 0.24
 """A sound has at most so many tokens: four, and ten a second of speech (a frame of the encoder is 24 ms). Measured on
 spoken orders: at most 9.3 a second. Beyond that the decoder is in a loop."""
+HURRIED_ROWS = 3
+"""Rows that go on when it is late. Measured on 50 orders that are late at the eighth step of a beam of 16: right are 96
+and 86 % (6 and 0 dB; never late 100 and 86), with one row 94 and 72 %, for a tenth less time."""
 FREE_CHOICES = 6
 """Tokens tried in a wildcard at each step, beside the known words that may end it."""
 PIECE_WEIGHT = 0.5
@@ -137,9 +140,10 @@ class Beam:
                 hurried = stopped = True
                 if self._has_ended(scores):
                     break
-                self._options = replace(self._options, width=1)
-                states, scores, weights, histories = states[:1], scores[:1], weights[:1], histories[:1]
-                tokens, parents = tokens[:1], parents[:1]
+                few = min(HURRIED_ROWS, self._options.width)
+                self._options = replace(self._options, width=few)
+                states, scores, weights, histories = states[:few], scores[:few], weights[:few], histories[:few]
+                tokens, parents = tokens[:few], parents[:few]
             step = self._model.step(sound, tokens, parents, at, past)
             past = step.past
             self._attention.append(step.attention)
