@@ -416,4 +416,5 @@ def _completeness(job: _Job) -> tuple[bool, bool]:
     best = job.transcript.hypotheses[0]
     # A comma at the end is the recogniser's word that the sentence is not over (measured: 25 of 43 pauses inside
     # spoken orders that would otherwise have ended them).
-    return not best.text.endswith(","), best.terminal
+    more = job.prepared.context.settings.wait_for_more and best.text.endswith(",")
+    return not more, best.terminal

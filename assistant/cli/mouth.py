@@ -1,7 +1,7 @@
 """Speaks replies and rings beside the listening thread: to the loudspeaker, or as WAV files into a folder.
 
-A reply to a sentence that may go on waits until it is clear that it does not; a decision that revises it takes its
-place. The voice is loaded when speech begins, so that it is there when the reply is due. A ring is repeated, with
+A reply to a sentence that may well go on waits until it is clear that it does not (`waits`); a decision that revises
+it takes its place. The voice is loaded when speech begins, so that it is there when the reply is due. A ring is repeated, with
 pauses in which "stop" is heard, until somebody stops it or a minute has passed.
 """
 
@@ -45,6 +45,14 @@ class Announced:
 
 
 Item = Union["Decision", Announced]
+
+
+def waits(decision: Decision) -> bool:
+    """Whether the reply waits until it is clear that the sentence does not go on.
+
+    Where its context says that people pause inside sentences, and for a question that the rest might answer.
+    """
+    return decision.provisional and (decision.context.settings.wait_for_more or decision.reply.expects_answer)
 
 
 class Mouth:
@@ -177,7 +185,7 @@ class Mouth:
 
     def _still_wanted(self, decision: Decision, number: int) -> bool:
         """Wait while a provisional sentence may go on; False if another decision took its place."""
-        until = time.monotonic() + HOLD_S
+        until = time.monotonic() + (HOLD_S if waits(decision) else 0.0)
         while decision.provisional and (self._hearing() or time.monotonic() < until):
             if self._silenced(number) or self._latest is not decision:
                 break

@@ -134,6 +134,7 @@ class ContextFile(Struct, frozen=True, rename={"lambda_": "lambda"}):
     token_penalty: Union[float, None] = None
     ask_margin: Union[Annotated[float, Meta(ge=0)], None] = None
     ask_below: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    wait_for_more: bool = True
     confusable: list[tuple[str, str]] = []
     spellings: dict[str, list[str]] = {}
     rare: dict[str, Weight] = {}

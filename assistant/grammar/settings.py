@@ -67,6 +67,7 @@ def read_settings(folder: Path, faults: Faults) -> Header:
         accept=MappingProxyType(dict(fitted.accept)),
         ask_margin=_first(fitted.ask_margin, written.ask_margin),
         ask_below=written.ask_below,
+        wait_for_more=written.wait_for_more,
         confusable=tuple((left, right) for left, right in written.confusable),
         spellings=MappingProxyType({word: tuple(others) for word, others in written.spellings.items()}),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from assistant.cli.mouth import Mouth
+from assistant.cli.mouth import Mouth, waits
 from assistant.config import Config, Paths, Speak
 from assistant.earcons import RATE_HZ, Earcon, sound
 from assistant.grammar.load import load_context
@@ -73,6 +73,20 @@ def test_replies_are_said_in_their_order(mouth: Mouth, heard: Heard) -> None:
     mouth.say(replied("One."))
     mouth.say(replied("Two."))
     assert [heard.next(), heard.next()] == ["speech", "speech"]
+
+
+@pytest.mark.parametrize(
+    ("context", "reply", "expected"),
+    [
+        ("barista", Reply("A latte."), True),
+        ("home", Reply("The lamp is on."), False),
+        ("home", Reply("Which one?", expects_answer=True), True),  # "turn on the ceiling light … in the kitchen"
+    ],
+)
+def test_a_reply_waits_only_where_the_sentence_may_well_go_on(context: str, reply: Reply, *, expected: bool) -> None:
+    decision = replace(replied(""), context=load_context(context), reply=reply, provisional=True)
+    assert waits(decision) is expected
+    assert not waits(replace(decision, provisional=False))
 
 
 def test_a_timer_rings_says_what_it_is_and_rings_on_until_somebody_says_stop(mouth: Mouth, heard: Heard) -> None:
