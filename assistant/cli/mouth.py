@@ -1,8 +1,8 @@
 """Speaks replies and rings beside the listening thread: to the loudspeaker, or as WAV files into a folder.
 
 A reply to a sentence that may well go on waits until it is clear that it does not (`waits`); a decision that revises
-it takes its place. The voice is loaded when speech begins, so that it is there when the reply is due. A ring is repeated, with
-pauses in which "stop" is heard, until somebody stops it or a minute has passed.
+it takes its place. The voice is loaded when speech begins, so that it is there when the reply is due. A ring is
+repeated, with pauses in which "stop" is heard, until somebody stops it or a minute has passed.
 """
 
 from __future__ import annotations
