@@ -89,6 +89,7 @@ class Mqtt:
         """Begin to connect; a broker that is away is waited for. Raises ConfigError for what cannot work at all."""
         self._password()
         context = self._tls()
+        self._muted = bool(getattr(bus, "muted", False))
         self._file = await asyncio.to_thread(OutboxFile, self._folder)
         self._queue = fresh(self._file.load(), self._clock.wall(), self._settings.keep_s)
         self._number = max((waiting.number for waiting in self._queue), default=0)

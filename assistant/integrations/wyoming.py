@@ -110,6 +110,8 @@ class Wyoming:
 
     def status(self) -> str:
         """A few words for people."""
+        if self._server is None:
+            return "not open"
         refused = f", {self.refused} refused" if self.refused else ""
         where = f"{self._settings.host}:{self._settings.port}"
         return f"listening on {where}, {len(self._clients)} clients now, {self.served} so far{refused}"
