@@ -19,17 +19,18 @@ NEWS := sed -u '/^Requirement already satisfied/d; /^Ignoring /d'
 PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11 python3.10; do \
 	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$name; break; }; done)
 
-# Debian packages. To run: PortAudio, ALSA's way to PulseAudio or PipeWire, the second voice. To test: a sound server.
+# Debian packages. To run: PortAudio, ALSA's way to PulseAudio or PipeWire, the second voice. To test: a sound server
+# and an MQTT broker.
 APT_RUN := libportaudio2 libasound2-plugins espeak-ng $(if $(filter aarch64,$(shell uname -m)),libatomic1)
-APT_TEST := $(APT_RUN) alsa-utils pulseaudio pulseaudio-utils
+APT_TEST := $(APT_RUN) alsa-utils pulseaudio pulseaudio-utils mosquitto
 # To boot the unit: a Debian, and what starts it.
 APT_BOARD := mmdebstrap systemd-container
 # Where the booted Debian is kept from one run to the next.
 BOARD ?= $(CURDIR)/out/board
 HOURS ?= 1
-EXTRAS := device vosk wake openwakeword plot tflite bench dev convert
+EXTRAS := device tflite vosk wake openwakeword plot mqtt wyoming home-assistant bench dev convert
 # Test-time extras; the converter's are gigabytes and stay out.
-TEST_EXTRAS := vosk wake openwakeword plot bench dev
+TEST_EXTRAS := vosk wake openwakeword plot mqtt wyoming home-assistant bench dev
 UV_VERSION := 0.13.9
 
 .PHONY: help run test test-board soak idle apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
@@ -107,9 +108,9 @@ $(BIN)/python: | apt-run
 	@echo "== Making a virtual environment in $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.device: requirements/build.txt requirements/device.txt requirements/wake.txt requirements/openwakeword.txt | $(BIN)/python
+$(VENV)/.device: requirements/build.txt requirements/device.txt requirements/tflite.txt requirements/wake.txt requirements/openwakeword.txt | $(BIN)/python
 	@echo "== Installing what the assistant needs (first time: about 150 MB, one to five minutes)"
-	@$(LOCKED) -r requirements/build.txt -r requirements/device.txt | $(NEWS)
+	@$(LOCKED) -r requirements/build.txt -r requirements/device.txt -r requirements/tflite.txt | $(NEWS)
 	@$(LOCKED) -r requirements/wake.txt -r requirements/openwakeword.txt >/dev/null 2>&1 || \
 		echo "== Without wake words: their packages need glibc 2.35 (assistant wake list says more)"
 	@touch $@
