@@ -1,5 +1,5 @@
 """Writes the pages that are made from the program: docs/cli.md from the parsers, docs/configuration.md from the keys,
-docs/troubleshooting.md from what `assistant doctor` can find.
+docs/troubleshooting.md from what `assistant doctor` can find, docs/control-socket.md from the daemon's messages.
 
 `make docs` runs it; a test fails where the pages have fallen behind.
 """
@@ -15,6 +15,7 @@ from assistant.cli import faults
 from assistant.cli.main import build_parser
 from assistant.cli.verbs import EXAMPLES, EXIT_CODES, VERBS
 from assistant.config import KEYS, SECTIONS
+from assistant.daemon.reference import control_socket_page
 
 # Given once at the top instead of with every verb.
 COMMON = ("config_file", "settings", "settings_after_verb", "verbose", "help")
@@ -22,7 +23,12 @@ COMMON = ("config_file", "settings", "settings_after_verb", "verbose", "help")
 
 def pages() -> dict[str, str]:
     """File name → text of each generated page."""
-    return {"cli.md": cli_page(), "configuration.md": configuration_page(), "troubleshooting.md": faults.page()}
+    return {
+        "cli.md": cli_page(),
+        "configuration.md": configuration_page(),
+        "troubleshooting.md": faults.page(),
+        "control-socket.md": control_socket_page(),
+    }
 
 
 def cli_page() -> str:

@@ -167,7 +167,7 @@ class Daemon:
             self._give_up(str(error))
             return
         self._ready = True
-        self._metrics.variant.info(dict(zip(("model", "variant"), self._crew.model(), strict=True)))
+        self._metrics.heard_by(*self._crew.model())
         self._notifier.ready(self._in_words())
         log.info("ready: %s", self._in_words())
 

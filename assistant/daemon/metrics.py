@@ -13,7 +13,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from assistant.daemon.events import Announced, Decided, Event, PartChanged, Reloaded, Woke
+from assistant.daemon.events import MICROPHONE, Announced, Decided, Event, PartChanged, Reloaded, Woke
 
 STAGES_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
 RESPONSES_S = (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -82,6 +82,7 @@ class Metrics:
             registry=registry,
         )
         self._started: set[str] = set()
+        self._heard_by = ("", "")
         self.totals: Mapping[str, float] = {}
         registry.register(_Totals(self))
 
@@ -118,6 +119,20 @@ class Metrics:
             self.stages.labels(stage).observe(milliseconds / 1000)
         if event.felt_ms is not None:
             self.response.observe(event.felt_ms / 1000)
+        if event.source == MICROPHONE and event.variant:
+            self.heard_by(event.engine, event.variant)
+
+    def heard_by(self, model: str, variant: str) -> None:
+        """The recogniser in use, and that it changed, where it did: the scheduler chooses among its variants."""
+        engine, before = self._heard_by
+        if (engine, before) == (model, variant):
+            return
+        if engine == model:
+            self.switches.labels(before, variant, "schedule").inc()
+        elif engine:
+            self.switches.labels(f"{engine}/{before}", f"{model}/{variant}", "configuration").inc()
+        self._heard_by = model, variant
+        self.variant.info({"model": model, "variant": variant})
 
 
 class _Totals(Collector):

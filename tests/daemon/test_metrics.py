@@ -25,6 +25,8 @@ def decided(outcome: str = "accept", felt_ms: float | None = 420.0) -> Decided:
         confidence=0.9,
         reason=WORDS,
         reply=WORDS,
+        engine="moonshine",
+        variant="tiny-en/int8/beam4",
         timings_ms={"recognize": 180.0, "decide": 1.0},
         felt_ms=felt_ms,
     )
@@ -33,8 +35,7 @@ def decided(outcome: str = "accept", felt_ms: float | None = 420.0) -> Decided:
 @pytest.fixture
 def metrics() -> Metrics:
     metrics = Metrics("1.2.3")
-    metrics.variant.info({"model": "moonshine", "variant": "tiny-en/int8/beam12"})
-    metrics.switches.labels("a", "b", "hot").inc()
+    metrics.heard_by("moonshine", "tiny-en/int8/beam12")
     metrics.totals = dict.fromkeys(TOTALS, 7)
     for event in (
         Woke(at=1.0, word="hey_jarvis"),
@@ -60,8 +61,8 @@ def test_events_become_numbers(metrics: Metrics) -> None:
         "assistant_response_latency_seconds_count 1.0",
         "assistant_response_latency_seconds_sum 0.42",
         'assistant_response_latency_seconds_bucket{le="0.5"} 1.0',
-        'assistant_model_variant_info{model="moonshine",variant="tiny-en/int8/beam12"} 1.0',
-        'assistant_variant_switches_total{from="a",reason="hot",to="b"} 1.0',
+        'assistant_model_variant_info{model="moonshine",variant="tiny-en/int8/beam4"} 1.0',
+        'assistant_variant_switches_total{from="tiny-en/int8/beam12",reason="schedule",to="tiny-en/int8/beam4"} 1.0',
         "assistant_audio_overruns_total 7.0",
         "assistant_audio_reopens_total 7.0",
         'assistant_part_restarts_total{part="ear"} 1.0',
