@@ -86,15 +86,20 @@ class Broker:
     def make_certificate(self, name: str = "localhost") -> None:
         """Encrypt, with a certificate for `name` and an authority of its own."""
         self.tls = True
-        make_authority(self.folder, "ca")
-        key, request = self.folder / "server.key", self.folder / "server.csr"
-        run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
-        extensions = self.folder / "server.ext"
-        extensions.write_text(f"subjectAltName=DNS:{name}\n")
-        run(
-            *("openssl", "x509", "-req", "-in", request, "-CA", self.ca_file, "-CAkey", self.folder / "ca.key"),
-            *("-CAcreateserial", "-out", self.folder / "server.pem", "-days", "2", "-extfile", extensions),
-        )
+        make_certificate(self.folder, name)
+
+
+def make_certificate(folder: Path, name: str) -> None:
+    """server.pem and server.key for the host `name`, signed by ca.pem."""
+    authority = make_authority(folder, "ca")
+    key, request = folder / "server.key", folder / "server.csr"
+    run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
+    extensions = folder / "server.ext"
+    extensions.write_text(f"subjectAltName=DNS:{name}\n")
+    run(
+        *("openssl", "x509", "-req", "-in", request, "-CA", authority, "-CAkey", folder / "ca.key"),
+        *("-CAcreateserial", "-out", folder / "server.pem", "-days", "2", "-extfile", extensions),
+    )
 
 
 def make_authority(folder: Path, name: str) -> Path:

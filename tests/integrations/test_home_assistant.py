@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.server
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
@@ -26,6 +28,7 @@ from assistant.grammar.load import load_context
 from assistant.grammar.tree import Action, Context
 from assistant.pipeline import TypedConversation, Understander
 from assistant.recognize.text import TextRecognizer
+from tests.integrations.broker import free_port, make_authority, make_certificate, program
 from tests.integrations.hass import Hass
 from tests.integrations.house import House, bus_of, until
 
@@ -184,6 +187,53 @@ def test_a_token_that_others_can_read_is_refused(hass: Hass, typed: House, tmp_p
     running(work)
     with pytest.raises(ConfigError, match="can be read by other users"):
         open_hub(config)
+
+
+@asynccontextmanager
+async def encrypted(hass: Hass, folder: Path) -> AsyncIterator[str]:
+    """Home Assistant behind a proxy that encrypts, as many have it; the address."""
+    make_certificate(folder, "localhost")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to, back = await asyncio.open_connection("127.0.0.1", hass.port)
+        await asyncio.gather(pump(reader, back), pump(to, writer))
+
+    port = free_port()
+    server = await asyncio.start_server(connected, "localhost", port, ssl=context)
+    try:
+        yield f"https://localhost:{port}"
+    finally:
+        server.close()
+
+
+@pytest.mark.skipif(program("openssl") is None, reason="not installed: openssl")
+def test_over_https_only_the_right_certificate_gets_the_token(hass: Hass, typed: House, tmp_path: Path) -> None:
+    stranger = make_authority(tmp_path, "stranger")
+
+    async def work() -> None:
+        async with encrypted(hass, tmp_path) as url:
+            for ca_file, state in ((tmp_path / "ca.pem", State.CONNECTED), (stranger, State.WAITING)):
+                config = config_of(hass, tmp_path, url=url, ca_file=str(ca_file))
+                async with following(typed, config, tmp_path) as integration:
+                    await until(lambda: integration.link.state is state, integration.status())  # noqa: B023
+                    if state is State.CONNECTED:
+                        await until(lambda: integration.imports > 0)
+                        assert await asyncio.to_thread(open_hub(config).state, "light.bed_light")
+                        continue
+                    assert "certificate is not to be trusted" in integration.status()
+                    with pytest.raises(AssistantError, match="I don't trust whoever answers in place of"):
+                        await asyncio.to_thread(open_hub(config).states)
+
+    running(work)
 
 
 # -- commands ----------------------------------------------------------------------------------------------------------
