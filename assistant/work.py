@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -73,6 +74,7 @@ class ThreadWorker:
         self._jobs: queue.SimpleQueue[tuple[int, Callable[[], Any]] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
         self._open = 0
+        self._since: float | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -95,6 +97,11 @@ class ThreadWorker:
         """A job is queued, running, or not yet polled."""
         return self._open > 0
 
+    def working_s(self) -> float:
+        """How long it has been in the job that it is in, seconds; 0 between jobs. From any thread."""
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
+
     def close(self, timeout_s: float = 2.0) -> None:
         """End the thread after the job that it is in."""
         self._jobs.put(None)
@@ -103,7 +110,10 @@ class ThreadWorker:
     def _run(self) -> None:
         while (item := self._jobs.get()) is not None:
             number, job = item
+            self._since = time.monotonic()
             try:
                 self._done.put(Done(number, job()))
             except BaseException as error:  # noqa: BLE001 - handed to whoever polls, which raises or reports it
                 self._done.put(Done(number, None, error))
+            finally:
+                self._since = None

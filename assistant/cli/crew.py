@@ -23,7 +23,8 @@ from assistant.cli.scheduling import build_scheduler
 from assistant.cli.tracing import open_trace
 from assistant.daemon.bus import Conversations, DaemonBus
 from assistant.daemon.ear import Ear
-from assistant.daemon.remote import RecognizerLost, RecognizerPart, RemoteRecognizer
+from assistant.daemon.playback import Playback
+from assistant.daemon.remote import BACK_WITHIN_S, RecognizerLost, RecognizerPart, RemoteRecognizer
 from assistant.daemon.service import ENTRY_POINTS, Integration
 from assistant.errors import AssistantError, DeviceError, UsageError
 from assistant.folders import folders
@@ -45,6 +46,7 @@ ENGINE = "assistant.cli.crew:open_engine"
 LOST = "Sorry, I lost that. Please say it again."
 FAILED = "Sorry, something went wrong with that. Please say it again."
 LAST_WORDS_AT_THE_END_S = 0.3
+WORKER_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +76,11 @@ class Crew:
                 self._converse,
                 self._decided,
                 clock,
+                hangs=self._worker_hangs,
                 ends_quietly=ends_quietly,
             )
         self._mouth = Mouth(config, tell=self._told)
+        self.mouth = Playback(self._mouth)
         self._trace = open_trace(config, clock)
         self._understander: Understander | None = None
         self._conversation: Conversation | None = None
@@ -289,6 +293,11 @@ class Crew:
         )
         return {name: open_context(config, name) for name in dict.fromkeys(names)}
 
+    def _worker_hangs(self) -> bool:
+        """Recognition has a deadline of its own; what comes after it in the worker takes milliseconds."""
+        worker = self._worker
+        return worker is not None and worker.working_s() > self.config.daemon.deadline_s + BACK_WITHIN_S + WORKER_S
+
     def _open_again(self) -> None:
         """Supervision opens the microphone that is configured now."""
         source = self.ear.source if self.ear else None
@@ -325,7 +334,11 @@ class Crew:
             self._bus.woke(event.word, event.context)
         elif isinstance(event, Began):
             self._bus.speech_began()
-        return self._mouth.notice(event)
+        try:
+            return self._mouth.notice(event)
+        except AssistantError as error:  # a loudspeaker that is gone must not end the hearing
+            log.warning("%s", error)
+            return 0.0
 
     def _decided(self, decision: Decision) -> None:
         assert self._bus is not None

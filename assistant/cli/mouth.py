@@ -7,6 +7,7 @@ repeated, with pauses in which "stop" is heard, until somebody stops it or a min
 
 from __future__ import annotations
 
+import logging
 import queue
 import sys
 import threading
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from assistant.pipeline import Notable
     from assistant.speak.speech import Speech
     from assistant.types import Decision
+
+log = logging.getLogger(__name__)
 
 HOLD_S = 0.5
 """From a provisional decision until its reply: with the silence before it, as long as a sentence takes to go on."""
@@ -90,6 +93,24 @@ class Mouth:
         self._items: queue.SimpleQueue[tuple[int, Item | None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="mouth", daemon=True)
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Its thread runs: False after an error that is no AssistantError, and after `close`."""
+        return self._thread.is_alive()
+
+    def begin(self) -> None:
+        """Begin its thread again, if an error has ended it; what waits is said."""
+        if not self.alive:
+            self._thread = threading.Thread(target=self._run, name="mouth", daemon=True)
+            self._thread.start()
+
+    def status(self) -> str:
+        """What it speaks with, and on."""
+        if self.silent:
+            return "silent, as configured"
+        voice = "voice not needed yet" if self._speech is None else self._speech.voice.name
+        return f"{voice}, on {self._config.speak.output or self._config.audio.output}"
 
     def listen_to(self, hearing: Callable[[], bool], invite: Callable[[], None] = lambda: None) -> None:
         """Ask `hearing` whether somebody speaks; call `invite` when "stop" may be said without a wake word."""
@@ -167,11 +188,14 @@ class Mouth:
             self._speech.close()
 
     def _run(self) -> None:
-        while True:
-            number, item = self._items.get()
-            if item is None:
-                return
-            self._handle(item, number)
+        try:
+            while True:
+                number, item = self._items.get()
+                if item is None:
+                    return
+                self._handle(item, number)
+        except Exception:
+            log.exception("what was to be said was lost")
 
     def _handle(self, item: Item, number: int) -> None:
         """Say or ring `item`, which came after `number` hushes: one more, and it is dropped."""

@@ -19,6 +19,8 @@ from assistant.types import SAMPLE_RATE_HZ, AudioBlock, Decision
 FIRST_SOUND_S = 5.0
 """A microphone that was opened has so long to give its first frame before the daemon calls itself ready without."""
 JOIN_S = 0.8
+HANGS = -1
+"""The progress of a conversation whose worker hangs: none."""
 
 
 class CountedSource(Source):
@@ -82,6 +84,7 @@ class Ear:
 
     open_source: opens the microphone; raises AssistantError. converse: makes a conversation on it.
     decided: is given each decision, in the audio thread.
+    hangs: asked whether what decodes beside it hangs; then it counts as making no progress, and a new one takes over.
     ends_quietly: the end of the source ends the daemon's hearing for good, as a file's does; else it is a failure.
     """
 
@@ -94,8 +97,10 @@ class Ear:
         decided: Callable[[Decision], None],
         clock: Clock,
         *,
+        hangs: Callable[[], bool] = lambda: False,
         ends_quietly: bool = False,
     ) -> None:
+        self._hangs = hangs
         self._open_source, self._converse, self._decided, self._clock = open_source, converse, decided, clock
         self._ends_quietly = ends_quietly
         self.source: CountedSource | None = None
@@ -153,6 +158,8 @@ class Ear:
     def progress(self) -> int | None:
         """Frames while a microphone is connected; while it is opened again, that the thread still turns."""
         source = self.source
+        if self._hangs():
+            return HANGS
         if source is None or (self._ended is not None and self._ended.done()):
             return None
         return source.frames if source.connected else source.reads

@@ -41,6 +41,7 @@ EXTEND_S = 30.0
 
 EAR = Policy(longest_s=10.0, settled_s=30.0, stuck_s=5.0, start_s=30.0, stuck_limit=3)
 RECOGNIZER = Policy(longest_s=15.0, limit=8, settled_s=60.0, stuck_s=20.0)
+MOUTH = Policy(longest_s=30.0, limit=20, settled_s=60.0)
 INTEGRATION = Policy(first_s=1.0, longest_s=60.0, settled_s=60.0)
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,11 @@ class Crew(Protocol):
     @property
     def ear(self) -> Part | None:
         """Who hears; None where no microphone is configured."""
+        ...
+
+    @property
+    def mouth(self) -> Part:
+        """Who speaks."""
         ...
 
     @property
@@ -159,6 +165,7 @@ class Daemon:
         try:
             await self._loop.run_in_executor(None, lambda: self._crew.prepare(self._bus))
             await self._supervisor.running(self._crew.recognizer.name)
+            self._supervisor.add(self._crew.mouth, MOUTH)
             self._join()
             if self._crew.ear is not None:
                 self._supervisor.add(self._crew.ear, EAR, essential=True)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from assistant.daemon import clients, supervision
-from assistant.daemon.main import EAR, INTEGRATION, RECOGNIZER
+from assistant.daemon.main import EAR, INTEGRATION, MOUTH, RECOGNIZER
 from assistant.daemon.metrics import TOTALS, Metrics
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -43,7 +43,7 @@ def test_the_diagrams_are_the_tables() -> None:
 
 def test_the_back_offs_are_those_of_the_policies() -> None:
     rows = {row.split(" ")[1]: row for row in OPERATIONS.splitlines() if row.startswith("| ")}
-    for name, policy in (("recogniser", RECOGNIZER), ("ear", EAR), ("integrations", INTEGRATION)):
+    for name, policy in (("recogniser", RECOGNIZER), ("ear", EAR), ("mouth", MOUTH), ("integrations", INTEGRATION)):
         assert f"{policy.first_s:g} s" in rows[name]
         assert f"{policy.longest_s:g} s" in rows[name]
     assert f"after {RECOGNIZER.limit} in a row" in rows["recogniser"]
