@@ -92,9 +92,9 @@ def gather(order: Order, advance: Advance) -> list[Path]:
     shards: dict[Path, list[Any]] = {}
     takes: list[Any] = []
     for corpus in (stages.READ, stages.TEXTS, *order.folders):
-        planned = stages.plan(corpus, order.places, order.folders, order.amounts, order.seed)
-        takes += planned
-        shards |= stages.shard_files(planned, order.places, order.folders)
+        draws = stages.plan(corpus, order.places, order.folders, order.amounts, order.seed)
+        takes += [take for draw in draws for take in draw]
+        shards |= stages.shard_files(draws, order.places, order.folders)
         advance("plan", len(takes), len(takes))
     stages.check_room(stages.estimate(shards, order.jobs), order.places.work)
     stages.speak_all(takes, order.places, advance)

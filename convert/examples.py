@@ -22,11 +22,13 @@ from assistant.understand.fused.features import Sound, extract
 from assistant.understand.fused.manifest import INPUTS
 from assistant.understand.fused.projection import Projection
 from benchmarks.fused_clips import FOREIGN, HALVES, ORDERS, TAILS, Case, cases
-from benchmarks.recordings import Order
+from benchmarks.mixing import generator
+from benchmarks.recordings import BABBLE_SET, Order, Recording, recordings_of
 from benchmarks.scoring import same_value
 from benchmarks.states import StatesStore
 from convert.dataset import Inputs, Reader, same_meaning
 from convert.recognise import Heard
+from convert.sources import split_of
 from convert.synthesize import CUT, FULL, LEAD, TAIL
 
 CLEAN = "clean"
@@ -38,6 +40,7 @@ REAL_CASES = {
     FOREIGN: ("librispeech_notext",),
 }
 """What is judged by default; the benchmarks of the device judge more."""
+TRAINING_SPLITS = ("train", "valid")
 SNR_BINS_DB = (-5, 0, 5, 10, 15, 25)
 
 
@@ -96,10 +99,24 @@ def of_takes(heard: Iterable[Heard], reader: Reader) -> Iterable[tuple[Example, 
 
 
 def real_cases(context: Context, groups: dict[str, tuple[str, ...]] | None = None) -> list[Case]:
-    """The labelled recordings in the conditions of `groups` (REAL_CASES)."""
+    """The labelled recordings in the conditions of `groups` (REAL_CASES); nobody speaks in them who trained the net."""
     wanted = groups or REAL_CASES
-    found = cases(context, open_vad("silero"), None)
-    return [case for case in found if case.group in wanted.get(case.kind, ())]
+    found = [case for case in cases(context, open_vad("silero"), None) if case.group in wanted.get(case.kind, ())]
+    others = recordings_of(BABBLE_SET)
+    return [case for case in found if stranger_of(case, others) not in TRAINING_SPLITS]
+
+
+def stranger_of(case: Case, others: Sequence[Recording]) -> str:
+    """The split of whoever speaks in `case` besides, or instead of, the labelled speaker; "" where nobody does."""
+    if case.kind == TAILS:
+        draw = int(case.group.rpartition(" ")[2]) - 1
+        key = f"{case.clip.name}|tail" + (f"|{draw}" if draw else "")
+        name = others[int(generator(key).integers(len(others)))].name
+    elif case.kind == FOREIGN and case.group == BABBLE_SET:
+        name = case.clip.name
+    else:
+        return ""
+    return split_of(BABBLE_SET, name.partition("-")[0])
 
 
 def of_recordings(

@@ -6,6 +6,7 @@ int8 is per channel, calibrated on rows in noise; inputs and answers stay float3
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
@@ -131,6 +132,7 @@ def _examples(rows: Rows) -> Callable[[], Iterator[dict[str, Floats]]]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """TensorFlow's converter prints much that concerns nobody."""
-    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+    """TensorFlow's converter prints much that concerns nobody, and warns of its own parts."""
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         yield

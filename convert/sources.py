@@ -18,6 +18,8 @@ from assistant.errors import InputError
 from assistant.testing.recordings import DEFAULT, VARIABLE, find_recordings
 
 READ_SETS = ("an4", "so762")
+CROWD_SETS = ("librispeech_notext", "so762")
+"""Fluent speech for who talks into a sentence. Of the first, half of the speakers; the others judge."""
 NOISE_SET = "esc10"
 TEXT_SETS = ("hwu64", "snips")
 VALIDATION_NOISES = ("helicopter", "person sneeze")
@@ -26,6 +28,7 @@ LICENCES: Mapping[str, str] = MappingProxyType(
     {
         "an4": "CMU AN4 (BSD-like), Carnegie Mellon University",
         "so762": "CC BY 4.0, speechocean762 (OpenSLR 101)",
+        "librispeech_notext": "CC BY 4.0, LibriSpeech (Panayotov et al. 2015)",
         "esc10": "CC BY 3.0, ESC-10 (Karol J. Piczak; each clip's Freesound author)",
         "hwu64": "CC BY 4.0, HWU64 (Liu et al. 2019)",
         "snips": "CC0, SNIPS NLU benchmark",
@@ -33,6 +36,7 @@ LICENCES: Mapping[str, str] = MappingProxyType(
 )
 _TRAIN, _VALID, _TEST = "train", "valid", "test"
 _SPLITS = ((_TRAIN, 70), (_VALID, 15), (_TEST, 15))
+_CROWD_SPLITS = ((_TRAIN, 42), (_VALID, 8), (_TEST, 50))
 """Percent of a set's speakers."""
 
 
@@ -64,7 +68,7 @@ def data_folder() -> Path:
 def split_of(origin: str, speaker: str) -> str:
     """Which split a speaker belongs to: a hash, so that further recordings change nothing."""
     percent = crc32(f"{origin}|{speaker}".encode()) % 100
-    for name, share in _SPLITS:
+    for name, share in _CROWD_SPLITS if origin == CROWD_SETS[0] else _SPLITS:
         if percent < share:
             return name
         percent -= share

@@ -18,12 +18,13 @@ import psutil
 
 from assistant.errors import StorageError
 from convert.recognise import Ear, Places, contexts, shard_file, shards_of
-from convert.sources import READ_SETS, TEXT_SETS, readings, texts
+from convert.sources import CROWD_SETS, READ_SETS, TEXT_SETS, readings, texts
 from convert.synthesize import (
     LATTICE,
     Company,
     Take,
     context_takes,
+    crowded_takes,
     plain_sentences,
     reading_takes,
     spoken_lines,
@@ -45,17 +46,19 @@ Advance = Callable[[str, int, int], None]
 class Amounts:
     """How much is made in a round. context: takes for each context; text: for each made context; reading: a recording.
 
-    rounds: each draws anew, so that more of them keep what is there.
+    crowd: further takes for the corpora READ and of a context, in which others talk into the sentence.
+    rounds: each draws contexts and readings anew, so that more of them keep what is there.
     """
 
     context: int
     text: int
     reading: float
+    crowd: int = 0
     rounds: int = 1
 
 
-FULL_BUILD = Amounts(1000, 45, 1.3, rounds=2)
-QUICK_BUILD = Amounts(240, 6, 0.2)
+FULL_BUILD = Amounts(1000, 45, 1.3, crowd=500, rounds=2)
+QUICK_BUILD = Amounts(240, 6, 0.2, crowd=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +75,26 @@ def company_of(data: Path) -> Company:
     """Whoever else speaks in training."""
     found = readings(data, READ_SETS)
     split = {name: [r for r in found if r.split == name] for name in ("train", "valid")}
+    crowd = {name: [r for r in readings(data, CROWD_SETS) if r.split == name] for name in ("train", "valid")}
     sentences = [s for name in TEXT_SETS for s in plain_sentences(texts(data, name))]
-    return Company(split, sentences, installed((*RECORDED, *FORMANT)))
+    return Company(split, sentences, installed((*RECORDED, *FORMANT)), crowd)
 
 
-def plan(corpus: str, places: Places, folders: Mapping[str, str], amounts: Amounts, seed: int) -> list[Take]:
-    """The takes of one corpus: READ, TEXTS, or the name of a context in `folders`. Raises ContextError, InputError."""
+def plan(corpus: str, places: Places, folders: Mapping[str, str], amounts: Amounts, seed: int) -> list[list[Take]]:
+    """The takes of one corpus, draw by draw: READ, TEXTS, or the name of a context in `folders`.
+
+    Raises ContextError, InputError.
+    """
     company = company_of(places.data)
     known = contexts(places.data, folders)
     made = [context for name, context in known.items() if name not in folders]
-    takes: list[Take] = []
-    for drawn in range(seed, seed + amounts.rounds):
-        if corpus == READ:
-            takes += reading_takes(company, amounts.reading, drawn)
-        elif corpus == TEXTS:
-            takes += [take for context in made for take in context_takes(context, company, amounts.text, drawn)]
-        else:
-            takes += context_takes(known[corpus], company, amounts.context, drawn)
-    return takes
+    if corpus == TEXTS:
+        return [[take for context in made for take in context_takes(context, company, amounts.text, seed)]]
+    rounds = range(seed, seed + amounts.rounds)
+    crowd = list(crowded_takes(known.get(corpus), company, amounts.crowd, seed))
+    if corpus == READ:
+        return [*(list(reading_takes(company, amounts.reading, drawn)) for drawn in rounds), crowd]
+    return [*(list(context_takes(known[corpus], company, amounts.context, drawn)) for drawn in rounds), crowd]
 
 
 def estimate(shards: Mapping[Path, Sequence[Take]], jobs: int) -> Estimate:
@@ -118,11 +123,12 @@ def check_room(cost: Estimate, work: Path) -> None:
         )
 
 
-def shard_files(takes: Sequence[Take], places: Places, folders: Mapping[str, str]) -> dict[Path, list[Take]]:
-    """The shards that `takes` go into, by file."""
+def shard_files(draws: Sequence[Sequence[Take]], places: Places, folders: Mapping[str, str]) -> dict[Path, list[Take]]:
+    """The shards that takes go into, by file; each draw has its own, so that a further one changes none."""
     known = contexts(places.data, folders)
     hashes = {name: context.hash for name, context in known.items()} | {LATTICE: LATTICE}
-    return {shard_file(shard, hashes[shard[0].grammar], places): shard for shard in shards_of(takes)}
+    shards = [shard for takes in draws for shard in shards_of(takes)]
+    return {shard_file(shard, hashes[shard[0].grammar], places): shard for shard in shards}
 
 
 def speak_all(takes: Sequence[Take], places: Places, advance: Advance) -> None:

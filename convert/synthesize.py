@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from convert.voices import Speaker, sound_file, stretched
 FULL, CUT, TAIL, LEAD, ALIEN, FOREIGN = "full", "cut", "tail", "lead", "alien", "foreign"
 SHARES: Mapping[str, float] = {FULL: 0.5, CUT: 0.16, TAIL: 0.13, LEAD: 0.03, ALIEN: 0.05, FOREIGN: 0.13}
 READ_SHARES: Mapping[str, float] = {FULL: 0.5, CUT: 0.15, TAIL: 0.15, LEAD: 0.05, FOREIGN: 0.15}
+CROWD_SHARES: Mapping[str, float] = {FULL: 0.2, TAIL: 0.5, LEAD: 0.1, FOREIGN: 0.2}
 LATTICE = "lattice"
 """Name of the grammar that is made around a take's own transcript."""
 FACTOR = (0.83, 1.17)
@@ -84,11 +85,22 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """Whoever else speaks: readings by split, sentences of text sets, voices. Made once per build."""
+    """Whoever else speaks: readings by split, sentences of text sets, voices; crowd: fluent speech by split."""
 
     readings: Mapping[str, Sequence[Reading]]
     sentences: Sequence[str]
     voices: Sequence[Speaker]
+    crowd: Mapping[str, Sequence[Reading]] = field(default_factory=dict)
+
+    def passer_by(self, rng: random.Random, split: str) -> Line:
+        """Somebody of the crowd, one of its sets as often as the other."""
+        sets: dict[str, list[Reading]] = {}
+        for reading in self.crowd.get(split, ()):
+            sets.setdefault(reading.origin, []).append(reading)
+        if not sets:
+            return self.stranger(rng, split)
+        reading = rng.choice(sets[rng.choice(sorted(sets))])
+        return Line(reading.said, file=reading.name)
 
     def line(self, rng: random.Random, text: str) -> Line:
         """`text` by some voice, engines by their shares."""
@@ -163,9 +175,7 @@ def context_takes(context: Context, company: Company, count: int, seed: int) -> 
 def reading_takes(company: Company, per_reading: float, seed: int) -> Iterator[Take]:
     """Takes of readings under lattices around their transcripts, `per_reading` of each in the mean."""
     for split in ("train", "valid"):
-        for reading in company.readings[split]:
-            if len(reading.said.split()) < LEAST_WORDS or reading.duration_s > MOST_SECONDS:
-                continue
+        for reading in _usable(company.readings[split]):
             rng = random.Random(f"{reading.path.name}|{seed}")
             for i in range(int(per_reading) + (rng.random() < per_reading % 1)):
                 kind = rng.choices(list(READ_SHARES), list(READ_SHARES.values()))[0]
@@ -184,6 +194,43 @@ def reading_takes(company: Company, per_reading: float, seed: int) -> Iterator[T
                     line=line,
                     **_treatment(kind, company, rng, split),
                 )
+
+
+def crowded_takes(grammar: Context | None, company: Company, count: int, seed: int) -> Iterator[Take]:
+    """`count` more takes in which others speak fluently: under `grammar`, or readings under lattices (None)."""
+    name = grammar.name if grammar else LATTICE
+    rng = random.Random(f"crowd|{name}|{grammar.hash if grammar else ''}|{seed}")
+    sentences = balanced(grammar, count, seed) if grammar else []
+    for i in range(count):
+        kind = rng.choices(list(CROWD_SHARES), list(CROWD_SHARES.values()))[0]
+        split = "valid" if rng.random() < VALIDATION_SHARE else "train"
+        usable = [
+            r for r in company.readings[split] if len(r.said.split()) >= LEAST_WORDS and r.duration_s < MOST_SECONDS
+        ]
+        reading = None if grammar else rng.choice(usable)
+        spoken = sentences[i % len(sentences)] if grammar else None
+        text = spoken.text if spoken else reading.said if reading else ""
+        line = company.line(rng, text) if spoken else Line(text, file=reading.name if reading else "")
+        line = company.passer_by(rng, split) if kind == FOREIGN else line
+        meant = kind != FOREIGN
+        yield Take(
+            key=f"crowd-{name}-{seed}-{i}",
+            kind=kind,
+            grammar=name,
+            grammar_text="" if grammar else text,
+            said=text if meant else "",
+            intent=spoken.intent if spoken and meant else "",
+            slots=dict(spoken.slots) if spoken and meant else {},
+            split=split,
+            line=line,
+            other=company.passer_by(rng, split) if kind in (TAIL, LEAD) else None,
+            cut_at=1.0,
+        )
+
+
+def _usable(readings: Sequence[Reading]) -> list[Reading]:
+    """Those that are long enough for a lattice and short enough for an utterance."""
+    return [r for r in readings if len(r.said.split()) >= LEAST_WORDS and r.duration_s <= MOST_SECONDS]
 
 
 def _treatment(kind: str, company: Company, rng: random.Random, split: str) -> dict[str, Any]:
