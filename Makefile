@@ -23,6 +23,9 @@ PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11 python3.10
 # and an MQTT broker.
 APT_RUN := libportaudio2 libasound2-plugins espeak-ng $(if $(filter aarch64,$(shell uname -m)),libatomic1)
 APT_TEST := $(APT_RUN) alsa-utils pulseaudio pulseaudio-utils mosquitto
+# What the converter lets speak. Its environment is its own: gigabytes, and never on the device.
+APT_CONVERT := flite festival festvox-kallpc16k festvox-kdlpc16k espeak-ng
+CONVERT := .venv-convert
 # To boot the unit: a Debian, and what starts it.
 APT_BOARD := mmdebstrap systemd-container
 # Where the booted Debian is kept from one run to the next.
@@ -33,7 +36,7 @@ EXTRAS := device tflite vosk wake openwakeword plot mqtt wyoming home-assistant 
 TEST_EXTRAS := vosk wake openwakeword plot mqtt wyoming home-assistant bench dev
 UV_VERSION := 0.13.9
 
-.PHONY: help run test test-board soak idle apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
+.PHONY: help run test test-convert bundles set-up-convert apt-convert test-board soak idle apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +56,15 @@ types: set-up-tests
 
 unit: set-up-tests
 	$(BIN)/python -m pytest $(ARGS)
+
+test-convert: set-up-convert ## try the converter, in an environment of its own (gigabytes, minutes)
+	$(CONVERT)/bin/python -m pytest tests/convert $(ARGS)
+
+bundles: set-up-convert ## build the fused models that ship, each as its manifest says (hours)
+	for bundle in models/*/manifest.json; do \
+		command=$$($(CONVERT)/bin/python -c 'import json, sys; print(json.load(open(sys.argv[1]))["command"])' $$bundle); \
+		echo "== $$command"; $(CONVERT)/bin/$$command --report out/$$(basename $$(dirname $$bundle)).html; \
+	done
 
 bench: set-up-tests ## measure what the README states (minutes; ARGS=understand, refuse, latency, memory or start)
 	$(BIN)/assistant bench $(ARGS)
@@ -126,6 +138,20 @@ $(VENV)/.package: setup.cfg pyproject.toml $(VENV)/.device
 	@PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+apt-convert:
+	$(call apt,$(APT_CONVERT))
+
+set-up-convert: apt-run apt-convert $(CONVERT)/.package
+
+$(CONVERT)/.package: requirements/build.txt requirements/convert.txt setup.cfg
+	@echo "== Making the converter's environment in $(CONVERT) (about 3 GB)"
+	@[ -x $(CONVERT)/bin/python ] || $(PYTHON) -m venv $(CONVERT)
+	@$(CONVERT)/bin/python -m pip --disable-pip-version-check install --require-hashes --no-warn-script-location \
+		-r requirements/build.txt -r requirements/convert.txt | $(NEWS)
+	@PYTHONWARNINGS=ignore $(CONVERT)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps \
+		--no-build-isolation --editable .
+	@touch $@
+
 # --- maintenance ---
 
 # One file an extra, for all four Pythons and both architectures at once, with hashes and without any index's address.
@@ -141,5 +167,5 @@ lock: $(BIN)/python ## resolve setup.cfg anew into requirements/*.txt (UPGRADE=1
 	done
 
 clean: ## remove the virtual environment and all that was made
-	rm -rf $(VENV) build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CONVERT) build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
