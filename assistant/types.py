@@ -120,6 +120,7 @@ class Fusion:
     doubt: below this probability of `whole` it asks "did you say …?".
     ask_margin: nats between the two best, after re-ranking, below which it asks which was meant; None: the context's.
     offer: from this confidence on it asks "did you say …?" where the recogniser's score alone would refuse.
+    taken: from this confidence on a meaning counts as heard (`Understanding.taken`) though more or less was heard.
     """
 
     weight: float = 0.0
@@ -129,6 +130,7 @@ class Fusion:
     doubt: float = 0.0
     ask_margin: float | None = None
     offer: float = 1.0
+    taken: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ def _plain(fusion: Fusion) -> dict[str, Any]:
         "doubt": fusion.doubt,
         "ask_margin": fusion.ask_margin,
         "offer": fusion.offer,
+        "taken": fusion.taken,
     }
 
 

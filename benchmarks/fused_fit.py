@@ -1,16 +1,18 @@
 """Fits how a net's answers count (assistant.types.Fusion) on half A of the recordings.
 
-weight       the one with the most orders heard strictly right in all noises, none lost clean; the smallest of equals
+weight       the one with the most orders heard strictly right, fewer in no noise; 0 where it gains less than LEAST_GAIN
 confidence   logistic in CONFIDENCE_VALUES: is the best meaning what was said, whatever was said besides
 whole        logistic in WHOLE_VALUES: an order alone, against orders cut in half or talked into and foreign speech
 doubt        KEPT of the orders at 6 dB that are heard strictly right, and all clean ones, are not asked about
 offer        at most FOREIGN_OFFERED of the foreign speech that scores too low is asked about
+taken        TAKEN_KEPT of the orders that are heard strictly right, whatever the noise, go on to count as heard
 
 What depends on how long the sentences of a context are is left out, so that the numbers hold for other contexts.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -34,6 +36,9 @@ WHOLE_VALUES = ("mean", "end", "right", "whole")
 KEPT = 0.97
 FOREIGN_OFFERED = 0.002
 LEAST_OFFER = 0.5
+LEAST_GAIN = 2
+MOST_TAKEN = 0.5
+TAKEN_KEPT = 0.995
 KEPT_CONDITION = "kitchen 6 dB"
 ALONE_CONDITIONS = ("clean", "kitchen 12 dB", "kitchen 6 dB", "kitchen 3 dB")
 """Conditions in which an order counts as said alone; in babble somebody else does speak."""
@@ -49,7 +54,10 @@ def fit(judged: Sequence[Judged], name: str, context: Context) -> Fusion:
     broken = [row for row in half if row.case.kind != ORDERS and not _said_so_far(row, name, fusion)]
     bounds = _logistic([*alone, *broken], name, fusion, context, WHOLE_VALUES, lambda case, _: case.kind == ORDERS)
     fusion = replace(fusion, whole=bounds)
-    return replace(fusion, doubt=_doubt(alone, name, fusion, context), offer=_offer(half, name, fusion, context))
+    fusion = replace(fusion, doubt=_doubt(alone, name, fusion, context), offer=_offer(half, name, fusion, context))
+    heard = [values_of(row, name, fusion, context) for row in orders if _strictly(row, name, fusion)]
+    stated = [fuse.confidence(of, fusion) for of in heard]
+    return replace(fusion, taken=min(MOST_TAKEN, float(np.quantile(stated, 1 - TAKEN_KEPT))))
 
 
 def _doubt(alone: Sequence[Judged], name: str, fusion: Fusion, context: Context) -> float:
@@ -70,17 +78,20 @@ def _offer(half: Sequence[Judged], name: str, fusion: Fusion, context: Context) 
 
 def fit_weight(orders: Sequence[Judged], name: str) -> Fusion:
     """The weight and cap of `right` with which most `orders` are heard strictly right."""
-    best, most = Fusion(), -1
-    clean = [row for row in orders if row.case.group == "clean"]
-    reached = sum(_strictly(row, name, Fusion()) for row in clean)
-    for cap in CAPS:
-        for weight in WEIGHTS:
-            fusion = Fusion(weight=weight, right_cap=cap)
-            if sum(_strictly(row, name, fusion) for row in clean) < reached:
-                continue
-            count = sum(_strictly(row, name, fusion) for row in orders)
-            if count > most:
-                best, most = fusion, count
+
+    def count(fusion: Fusion) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for row in orders:
+            counts[row.case.group] = counts.get(row.case.group, 0) + _strictly(row, name, fusion)
+        return counts
+
+    alone = count(Fusion())
+    best, most = Fusion(), sum(alone.values()) + LEAST_GAIN - 1
+    for cap, weight in itertools.product(CAPS, WEIGHTS):
+        counts = count(Fusion(weight=weight, right_cap=cap))
+        total = sum(counts.values())
+        if total > most and all(counts[group] >= alone[group] for group in alone):
+            best, most = Fusion(weight=weight, right_cap=cap), total
     return best
 
 

@@ -31,8 +31,6 @@ FREE_SCORE, FREE_LOG_P = 1.1, -0.15
 """Words that no list has are taken as they were heard from this score per token and mean log-probability, nats, on;
 otherwise it asks. Measured on 40 things by two voices, clean and in kitchen noise: at least 98 % of those taken right.
 """
-OFFERED = 0.5
-"""From this confidence on a meaning counts as heard where it asks whether that was all: it is likely right."""
 ALTERNATIVES = 4
 INTENT = "intent"
 _WORD = r"[^\s.,?!;:]+"
@@ -125,7 +123,7 @@ def _compared(transcript: Transcript, verdict: Verdict, whole: float, right: flo
         verdict = Verdict(Outcome.ASK, "", taken=True)
         reason = f"“{best.text}” scores low, but the sound agrees ({right:.2f} that it is right)"
     if verdict.taken and whole < fusion.doubt:
-        verdict = Verdict(Outcome.ASK, "", verdict.differs, taken=right >= OFFERED)
+        verdict = Verdict(Outcome.ASK, "", verdict.differs, taken=right >= fusion.taken)
         if not verdict.differs:
             reason = f"“{best.text}” fits, but more or less than that was heard ({whole:.2f} that it is all)"
     first = fuse.preferred(transcript)
