@@ -112,8 +112,8 @@ class ThreadWorker:
             number, job = item
             self._since = time.monotonic()
             try:
-                self._done.put(Done(number, job()))
+                done = Done(number, job())
             except BaseException as error:  # noqa: BLE001 - handed to whoever polls, which raises or reports it
-                self._done.put(Done(number, None, error))
-            finally:
-                self._since = None
+                done = Done(number, None, error)
+            self._since = None
+            self._done.put(done)

@@ -6,7 +6,7 @@ import importlib.metadata
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assistant.cli.assembly import (
     ContextWatch,
@@ -15,16 +15,17 @@ from assistant.cli.assembly import (
     build_listener,
     build_skills,
     bundle_finder,
-    context_folders,
     open_context,
 )
+from assistant.cli.configured import ENGINE, integration_names, language_of, section, what_changed
 from assistant.cli.mouth import Mouth
 from assistant.cli.scheduling import build_scheduler
 from assistant.cli.tracing import open_trace
 from assistant.daemon.bus import Conversations, DaemonBus
 from assistant.daemon.ear import Ear
 from assistant.daemon.playback import Playback
-from assistant.daemon.remote import BACK_WITHIN_S, RecognizerLost, RecognizerPart, RemoteRecognizer
+from assistant.daemon.process import RecognizerLost
+from assistant.daemon.remote import BACK_WITHIN_S, RecognizerPart, RemoteRecognizer
 from assistant.daemon.service import ENTRY_POINTS, Integration
 from assistant.errors import AssistantError, DeviceError, UsageError
 from assistant.folders import folders
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from assistant.work import ThreadWorker
 
 NO_MICROPHONE = "none"
-ENGINE = "assistant.cli.crew:open_engine"
 LOST = "Sorry, I lost that. Please say it again."
 FAILED = "Sorry, something went wrong with that. Please say it again."
 LAST_WORDS_AT_THE_END_S = 0.3
@@ -267,7 +267,7 @@ class Crew:
             heard = build_front_end(config, self.ear.source.channels), build_listener(config)
         # From here on nothing can fail: everything is there, and takes its place.
         self.config = config
-        self._rejoin = any(section(before, name) != section(config, name) for name in _integration_names())
+        self._rejoin = any(section(before, name) != section(config, name) for name in integration_names())
         for name, one in prepared.items():
             u.bind(name, one)
         u.use(prepared[""])
@@ -358,41 +358,6 @@ class Crew:
         """What is said unasked, or is wrong with the voice: only with `log_words`, for it may hold the user's words."""
         if self.config.daemon.log_words:
             log.info("%s", text)
-
-
-def open_engine(config: Config, language: str) -> object:
-    """The configured engine, in the recogniser's process."""
-    from assistant.cli.assembly import open_recognizer
-
-    return open_recognizer(config, language, background=True)
-
-
-def language_of(config: Config) -> str:
-    """The configured context's language, of which only the first file is read. Raises ContextError."""
-    from assistant.grammar.load import find_context
-    from assistant.grammar.places import Faults
-    from assistant.grammar.settings import read_settings
-
-    return read_settings(find_context(config.context, context_folders(config)), Faults()).settings.language
-
-
-def section(config: Config, name: str) -> Any:
-    """What is configured for the integration of this name, None where there is no such section."""
-    return getattr(config, name.replace("-", "_"), None)
-
-
-def _integration_names() -> list[str]:
-    return [entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)]
-
-
-def what_changed(before: Config, now: Config) -> str:
-    """The keys whose values differ, and which of them need a restart."""
-    from assistant.config import KEYS, value_of
-
-    changed = [name for name in KEYS if value_of(before, name) != value_of(now, name)]
-    late = [name for name in changed if name.startswith(("paths.", "daemon.", "trace.", "plugins."))]
-    text = ", ".join(changed) or "contexts and home"
-    return f"{text} ({', '.join(late)}: after a restart)" if late else text
 
 
 def _apology(error: BaseException) -> str:

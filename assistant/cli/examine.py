@@ -87,7 +87,7 @@ def engine(subject: Subject) -> Iterator[Finding]:
 
 def model(subject: Subject) -> Iterator[Finding]:
     """Every file of the recogniser's model is as it was published."""
-    from assistant.cli.crew import language_of
+    from assistant.cli.configured import language_of
     from assistant.models.catalogue import model_for
     from assistant.models.store import Store
 

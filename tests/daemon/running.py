@@ -28,6 +28,7 @@ class Running:
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = TYPED
+    prefix: tuple[str, ...] = ()
     process: subprocess.Popen[str] | None = None
 
     def __post_init__(self) -> None:
@@ -63,7 +64,7 @@ class Running:
         command = [sys.executable, "-m", "assistant", "daemon", "--set", f"daemon.socket={self.socket}"]
         with (self.home / "log").open("a") as log:
             self.process = subprocess.Popen(
-                [*command, *self.arguments, *more],
+                [*self.prefix, *command, *self.arguments, *more],
                 env={**os.environ, **folders, "HOME": str(self.home), **self.environment},
                 stdin=stdin,
                 stdout=log,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -184,6 +187,52 @@ def test_timers_outlive_a_kill() -> None:
         assert daemon.end() == 0
         assert not Path(f"/proc/{child}").exists()
         assert not daemon.log.count("longer than")
+
+
+def test_a_disk_that_is_full_costs_what_was_to_be_kept_and_room_mends_it(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        with running("--set", f"paths.state={disk}") as daemon:
+            filler = disk / "filler"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+            refused = daemon.ask("say", text="set a timer for one hour")
+            assert "Timer set" not in refused["reply"]
+            assert refused["reply"]
+            assert daemon.ask("understand", text=LIGHTS)["outcome"] == "accept"
+            assert daemon.ask("status")["ready"]
+            filler.unlink()
+            assert daemon.ask("say", text="set a timer for one hour")["reply"].startswith("Timer set")
+            assert [part["restarts"] for part in daemon.ask("status")["parts"]] == [0, 0]
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_broker_that_is_down_is_tried_again_and_the_assistant_works_without() -> None:
+    pytest.importorskip("aiomqtt", reason="the extra mqtt is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        port = there.getsockname()[1]
+    with running("--set", "mqtt.host=127.0.0.1", "--set", f"mqtt.port={port}", "--set", "mqtt.tls=false") as daemon:
+        assert daemon.part("mqtt")["state"] != "absent"
+        assert daemon.ask("say", text=LIGHTS)["outcome"] == "accept"
+        daemon.configure("wyoming: {port: 10301}\n")  # something of an integration changes: all of them are joined anew
+        daemon.ask("reload")
+        until(lambda: daemon.part("mqtt")["state"] != "absent", "it is there again")
+        assert daemon.ask("status")["ready"]
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("unshare"), reason="only root can take all interfaces away")
+def test_without_any_network_interface_it_does_all_that_it_does() -> None:
+    with tempfile.TemporaryDirectory(prefix="dmn-", ignore_cleanup_errors=True) as home:
+        daemon = Running(Path(home), prefix=("unshare", "--net", "--"))
+        daemon.start()
+        assert daemon.ask("say", text="set a timer for one hour")["reply"].startswith("Timer set")
+        assert daemon.end() == 0
 
 
 def test_two_daemons_do_not_share_a_socket(daemon: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,7 +15,7 @@ from assistant.audio.frontend import front_end
 from assistant.audio.queued import QueueSource
 from assistant.audio.source import Nothing, Source
 from assistant.clock import SystemClock
-from assistant.daemon.ear import CountedSource, Ear
+from assistant.daemon.ear import HANGS, CountedSource, Ear
 from assistant.errors import DeviceError
 from assistant.grammar.load import load_context
 from assistant.listen.endpoint import EndpointSettings
@@ -120,6 +121,25 @@ def test_a_microphone_that_is_not_there_is_a_start_that_fails() -> None:
         await ear.stop()
 
     asyncio.run(scenario())
+
+
+def test_a_worker_that_hangs_is_no_progress() -> None:
+    worker, gate, hangs = ThreadWorker(), threading.Event(), threading.Event()
+
+    def job() -> None:
+        hangs.set()
+        gate.wait(30)
+
+    worker.submit(1, job)
+    hangs.wait(30)
+    source = QueueSource(capacity=1)
+    ear = Ear(lambda: source, Scripted, lambda _decision: None, SystemClock(), hangs=lambda: worker.working_s() > 0)
+    assert {ear.progress() for _ in range(10)} == {HANGS}
+    gate.set()
+    while not worker.poll(1.0):
+        pass
+    assert ear.progress() is None
+    worker.close()
 
 
 def test_gaps_are_counted() -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from assistant.daemon.remote import RecognizerLost, RecognizerPart, RemoteRecognizer
+from assistant.daemon.process import RecognizerLost
+from assistant.daemon.remote import RecognizerPart, RemoteRecognizer
 from assistant.errors import ModelError
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
