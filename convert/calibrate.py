@@ -23,7 +23,6 @@ WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 KEPT = 0.97
 """Share of true sentences in moderate noise that must not be asked about."""
 KEPT_GROUPS = ("kitchen 6 dB", "5 to 10 dB")
-WHOLE_VALUES = ("whole",)
 RIDGE = 0.02
 
 Floats = NDArray[np.float32]
@@ -68,12 +67,15 @@ def fit(seen: Seen, right: Floats, whole: Floats) -> Fusion:
     meant = [j for j in rows if j.example.kind == ORDERS]
     confidence = logistic(meant, [j.strict for j in meant], VALUES)
     known = [j for j in rows if j.strict or j.example.kind != ORDERS]
-    bounds = logistic(known, [j.example.kind == ORDERS for j in known], WHOLE_VALUES)
+    bounds = logistic(known, [j.example.kind == ORDERS for j in known], VALUES)
     return Fusion(weight, plain.right_cap, confidence, bounds, doubt_of(meant, bounds))
 
 
 def best_weight(seen: Seen, right: Floats) -> float:
-    """The weight of `right` with most strictly right meanings, and none lost where there is no noise."""
+    """The weight of `right` with most strictly right meanings, and none lost where there is no noise.
+
+    A nat more must bring a sentence more: what is left to repair is little, and a large weight repairs by chance.
+    """
     counts: dict[float, tuple[int, int]] = {}
     for weight in WEIGHTS:
         clean = noisy = 0
@@ -84,7 +86,7 @@ def best_weight(seen: Seen, right: Floats) -> float:
                 noisy += hit and example.group != CLEAN
         counts[weight] = (clean, noisy)
     unharmed = [w for w in WEIGHTS if counts[w][0] >= counts[0.0][0]]
-    return max(unharmed, key=lambda w: (counts[w][1], -w))
+    return max(unharmed, key=lambda w: (counts[w][1] - w, -w))
 
 
 def best_of(example: Example, right: Floats, weight: float, cap: float = Fusion().right_cap) -> int:
