@@ -273,8 +273,8 @@ def test_a_scene_is_learned_and_comes_back_without_what_may_let_somebody_in(run:
 
 
 def test_a_scene_that_home_yaml_writes_out_does_that_can_be_taken_back_and_is_not_learned_anew(run: Run) -> None:
-    lamp: dict[str, object] = {"on": True, "brightness": 20, "color": "red"}
-    states = {"light.wall": lamp, "cover.blind": {"position": 0}}
+    lamp = {"on": True, "brightness": 20, "color": "red"}
+    states: dict[str, dict[str, object]] = {"light.wall": {**lamp}, "cover.blind": {"position": 0}}
     devices = Devices()
     assistant = run(devices, home=replace(HOME, scenes=(Scene("scene.movie", "movie night", states=states),)))
     assistant.ask("home", "HassLightSet", name="wall light", temperature=2700)
