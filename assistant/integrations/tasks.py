@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine
 from typing import Any
+
+TIDY_UP_S = 0.3
 
 
 class Tasks:
@@ -27,13 +28,19 @@ class Tasks:
             await task
 
     async def end(self) -> None:
-        """Cancel all and wait until they are gone. What they raised was told by `wait`, or comes too late to matter."""
+        """Cancel all and wait until they are gone. What they raised was told by `wait`, or comes too late to matter.
+
+        Who tidies up for too long, or takes a cancellation for something else that went wrong, is cancelled again.
+        """
         tasks, self._tasks = self._tasks, []
+        pending = {task for task in tasks if not task.done()}
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=TIDY_UP_S)
         for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+            if not task.cancelled():
+                task.exception()
 
 
 async def first_to_end(*work: Coroutine[Any, Any, Any]) -> None:

@@ -204,3 +204,11 @@ def test_the_context_of_an_imported_home_understands_its_names(tmp_path: Path) -
     context = load_context("home", home=file)
     assert context.home is not None
     assert [device.id for device in context.home.devices] == ["light.a", "lock.d"]
+
+
+def test_a_home_without_anything_is_a_context_too(tmp_path: Path) -> None:
+    file = tmp_path / "home.yaml"
+    file.write_text(as_yaml(imported(Registry()).home))
+    home = load_context("home", home=file).home
+    assert home is not None
+    assert home.devices == ()
