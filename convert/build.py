@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from convert.bundle import Candidate, Origin
 from convert.dataset import Reader, Rows, counts, fit_projection, load_rows
 from convert.examples import Seen, of_recordings, of_takes, see
 from convert.files import write_arrays, write_whole
+from convert.own import own_takes
 from convert.recognise import Places, read_shard
 from convert.train import Schedule, Trained, logits, train
 
@@ -42,9 +43,10 @@ Advance = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to build. folder: of the context, "" for a generic bundle. real: calibrate on the labelled recordings.
+    """What to build. folder: of the context, "" for a generic bundle. recordings: a user's own labelled
+    ones for training, or None. real: calibrate on those that judge.
 
-    costs: the variants, dearest first.
+    precisions: also judge the full net in every precision. costs: the variants, dearest first.
     """
 
     name: str
@@ -56,7 +58,9 @@ class Order:
     seed: int
     jobs: int
     command: str
+    recordings: Path | None = None
     real: bool = False
+    precisions: bool = False
     costs: tuple[str, ...] = ("full", "lite", "tiny")
 
     @property
@@ -77,13 +81,14 @@ class Data:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Built:
-    """The nets, and everything that the report shows. float_: the trained nets by cost."""
+    """The nets, and everything that the report shows; trained, figures: by cost; precisions: of the full net."""
 
     origin: Origin
     projection: Projection
     candidates: tuple[Candidate, ...]
     trained: Mapping[str, Trained]
     figures: Mapping[str, Any]
+    precisions: Mapping[str, tuple[Candidate, Mapping[str, Any]]]
     seconds: float
 
 
@@ -93,6 +98,9 @@ def gather(order: Order, advance: Advance) -> list[Path]:
     takes: list[Any] = []
     for corpus in (stages.READ, stages.TEXTS, *order.folders):
         draws = stages.plan(corpus, order.places, order.folders, order.amounts, order.seed)
+        if order.recordings is not None and corpus in order.folders:
+            company = stages.company_of(order.places.data)
+            draws.append(list(own_takes(order.recordings, load_context(order.folder), company, order.seed)))
         takes += [take for draw in draws for take in draw]
         shards |= stages.shard_files(draws, order.places, order.folders)
         advance("plan", len(takes), len(takes))
@@ -129,8 +137,13 @@ def build(order: Order, advance: Advance, tell: Callable[[str], None]) -> Built:
         trained[cost] = _trained(order, data, cost, trained.get("full"), advance)
         candidate, figures[cost] = candidate_of(cost, trained[cost], data, order.seed, tell)
         candidates.append(candidate)
+    others = tuple(p for p in quantize.PRECISIONS if p != "int8") if order.precisions else ()
+    studied = {
+        precision: candidate_of("full", trained["full"], data, order.seed, tell, precision) for precision in others
+    }
     origin = Origin(order.name, context, order.command, {"seed": order.seed}, counts(data.rows))
-    return Built(origin, data.projection, tuple(candidates), trained, figures, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return Built(origin, data.projection, tuple(candidates), trained, figures, studied, seconds)
 
 
 def candidate_of(
@@ -150,7 +163,7 @@ def candidate_of(
     began = time.perf_counter()
     quantize.run(file, data.rows.chosen(np.arange(min(TIMED_ROWS, len(data.rows)))).inputs)
     milliseconds = 1000 * (time.perf_counter() - began) / min(TIMED_ROWS, len(data.rows))
-    tell(f"{cost}: {len(file) / 1024:.0f} KiB, {milliseconds:.2f} ms a hypothesis, {_line(found[chosen])}")
+    tell(f"{cost} {precision}: {len(file) / 1024:.0f} KiB, {milliseconds:.2f} ms a hypothesis, {_line(found[chosen])}")
     candidate = Candidate(
         cost,
         file,
@@ -248,8 +261,3 @@ def _line(found: Mapping[str, Any]) -> str:
         f"cut and invented {found['halves']['invented']['count']} of {found['halves']['invented']['n']}, "
         f"tails {found['tails']['count']} of {found['tails']['n']}"
     )
-
-
-def with_costs(order: Order, costs: Sequence[str]) -> Order:
-    """The same with other variants."""
-    return replace(order, costs=tuple(costs))

@@ -74,10 +74,11 @@ def build_parser() -> Parser:
     build.add_argument("--rate", type=float, help="highest learning rate")
     build.add_argument("--jobs", type=int, default=1, help="processes that make data")
     build.add_argument("--variants", default="full,lite,tiny", help="cost classes, dearest first")
-    build.add_argument("--recordings", type=Path, help="own labelled recordings: labels.jsonl and sound files")
     build.add_argument(
         "--judge", action="store_true", help="calibrate on half A of the labelled orders and report on half B"
     )
+    build.add_argument("--recordings", type=Path, help="own labelled recordings of the context: a folder")
+    build.add_argument("--precisions", action="store_true", help="also judge the full net in every precision")
     build.add_argument("--report", type=Path, help="where the HTML report goes (OUT.html)")
     _add_work(build)
     compare = verbs.add_parser("compare", help="two bundles side by side")
@@ -126,6 +127,8 @@ def _order(arguments: argparse.Namespace) -> Order:
     from convert.sources import data_folder
     from convert.train import Schedule
 
+    if arguments.recordings is not None and not arguments.context:
+        raise UsageError("needs --context, the one that they are for", where="--recordings")
     costs = tuple(filter(None, arguments.variants.split(",")))
     unknown = [cost for cost in costs if cost not in SHAPES]
     if unknown or not costs or costs[0] != "full":
@@ -144,7 +147,9 @@ def _order(arguments: argparse.Namespace) -> Order:
         seed=arguments.seed,
         jobs=arguments.jobs,
         command=repeatable(arguments),
+        recordings=arguments.recordings,
         real=arguments.judge,
+        precisions=arguments.precisions,
         costs=costs,
     )
 
@@ -156,7 +161,7 @@ def repeatable(arguments: argparse.Namespace) -> str:
         value = getattr(arguments, name)
         if value not in (None, ""):
             words += [f"--{name}", Path(value).name if name == "context" else str(value)]
-    words += [f"--{name}" for name in ("quick", "judge") if getattr(arguments, name)]
+    words += [f"--{name}" for name in ("quick", "judge", "precisions") if getattr(arguments, name)]
     return shlex.join([*words, "--out", f"models/{arguments.out.name}"])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ def write_report(file: Path, built: Built, manifest: Manifest) -> None:
         f"<p>Built by <code>{html.escape(manifest.command)}</code> in {built.seconds / 60:.1f} minutes.</p>",
         "<h2>Variants</h2>",
         _variants(built),
+        *_precisions(built),
         "<h2>Data</h2>",
         _table(("kind", "hypotheses"), sorted(built.origin.trained_on.items())),
         "<h2>Training</h2>",
@@ -62,6 +64,29 @@ def _variants(built: Built) -> str:
         )
     head = ("variant", "precision", "KiB", "parameters", "multiplications", "ms", "decides as its float net")
     return _table(head, rows)
+
+
+def _precisions(built: Built) -> list[str]:
+    """The full net in every precision, where they were judged."""
+    if not built.precisions:
+        return []
+    everything = {"int8": (built.candidates[0], built.figures["full"]), **built.precisions}
+    rows = []
+    for precision, (candidate, found) in everything.items():
+        judged = found.get("recordings", found["validation"])
+        rows.append(
+            (
+                precision,
+                f"{len(candidate.data) / 1024:.0f}",
+                f"{len(zlib.compress(candidate.data, 9)) / 1024:.0f}",
+                f"{candidate.milliseconds or 0:.2f}",
+                sum(row["strict"] for row in judged["orders, both halves"].values()),
+                f"{100 * found['float']['agreement']['same_meaning']['rate']:.2f} %",
+                f"{found['float']['correlation']['right']:.4f}",
+            )
+        )
+    head = ("precision", "KiB", "compressed", "ms", "strictly right", "same meaning as float", "logits correlate")
+    return ["<h2>Precisions of the full net</h2>", _table(head, rows)]
 
 
 def _judged(found: Mapping[str, Any]) -> list[str]:
