@@ -74,6 +74,7 @@ class Mqtt:
         self._settings, self._folder, self._clock = settings, folder, clock or SystemClock()
         self._session = hermes.Session(settings.site, uuid.uuid4().hex[:12], settings.words)
         self._queue: Queue = ()
+        self._kept: Queue = ()
         self._number = 0
         self._muted = False
         self._allowance = commands.Allowance(at=self._clock.monotonic())
@@ -91,7 +92,8 @@ class Mqtt:
         context = self._tls()
         self._muted = bool(getattr(bus, "muted", False))
         self._file = await asyncio.to_thread(OutboxFile, self._folder)
-        self._queue = fresh(self._file.load(), self._clock.wall(), self._settings.keep_s)
+        self._kept = self._file.load()
+        self._queue = fresh(self._kept, self._clock.wall(), self._settings.keep_s)
         self._number = max((waiting.number for waiting in self._queue), default=0)
         self.link = connecting.step(connecting.Link(), connecting.Start(self._clock.monotonic()))
         self._tasks.begin(self._listen_to(bus), self._look(), self._stay_connected(bus, context))
@@ -152,10 +154,11 @@ class Mqtt:
 
     async def _keep(self, queue: Queue) -> None:
         """Write the queue down; a full disk is said once and costs nothing but what a crash would lose."""
-        if self._file is None:
+        if self._file is None or queue == self._kept:
             return
         try:
             await asyncio.to_thread(self._file.save, queue)
+            self._kept = queue
         except StorageError as error:
             if not self.ignored["the disk"]:
                 log.warning("mqtt: what waits for the broker is not kept: %s", error)

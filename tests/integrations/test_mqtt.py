@@ -234,6 +234,20 @@ def test_others_may_ask_for_what_is_configured_and_no_more(mosquitto: Broker, ho
     running(work)
 
 
+def test_a_text_is_acted_on_only_where_that_is_allowed(mosquitto: Broker, home: House, tmp_path: Path) -> None:
+    mosquitto.start()
+
+    async def work() -> None:
+        async with (
+            ear(mosquitto, "hermes/intent/#") as others,
+            joined(home, settings(mosquitto, accept=("say",)), tmp_path),
+        ):
+            await others.client.publish("assistant/kitchen/say", "turn off the desk lamp", qos=1)
+            await others.got("hermes/intent/HassTurnOff")
+
+    running(work)
+
+
 def test_what_makes_no_sense_is_counted_and_not_obeyed(mosquitto: Broker, home: House, tmp_path: Path) -> None:
     mosquitto.start()
 
