@@ -92,9 +92,10 @@ class Built:
     seconds: float
 
 
-def gather(order: Order, advance: Advance) -> list[Path]:
-    """Plan, speak and hear; returns the shards. Raises StorageError where disk or memory will not hold it."""
+def gather(order: Order, advance: Advance) -> dict[str, list[Path]]:
+    """Plan, speak and hear; returns the shards of each corpus. Raises StorageError where disk or memory will not do."""
     shards: dict[Path, list[Any]] = {}
+    of: dict[str, list[Path]] = {}
     takes: list[Any] = []
     for corpus in (stages.READ, stages.TEXTS, *order.folders):
         draws = stages.plan(corpus, order.places, order.folders, order.amounts, order.seed)
@@ -102,18 +103,24 @@ def gather(order: Order, advance: Advance) -> list[Path]:
             company = stages.company_of(order.places.data)
             draws.append(list(own_takes(order.recordings, load_context(order.folder), company, order.seed)))
         takes += [take for draw in draws for take in draw]
-        shards |= stages.shard_files(draws, order.places, order.folders)
+        made = stages.shard_files(draws, order.places, order.folders)
+        shards |= made
+        of[corpus] = list(made)
         advance("plan", len(takes), len(takes))
     stages.check_room(stages.estimate(shards, order.jobs), order.places.work)
     stages.speak_all(takes, order.places, advance)
     stages.hear_all(shards, order.places, order.folders, order.jobs, advance)
-    return list(shards)
+    return of
 
 
-def prepare(order: Order, shards: Sequence[Path], advance: Advance) -> Data:
-    """Projection, rows and what to judge by."""
+def prepare(order: Order, of: Mapping[str, Sequence[Path]], advance: Advance) -> Data:
+    """Projection, rows and what to judge by. of: the shards of each corpus.
+
+    The projection is fitted on what all bundles share, so that they share its rows, too.
+    """
     reader = Reader(order.places.models)
-    projection = _projection(order, shards, reader)
+    shards = [shard for found in of.values() for shard in found]
+    projection = _projection(order, [*of[stages.READ], *of[stages.TEXTS]], reader)
     rows = load_rows(shards, reader, projection, order.places.work / "rows", lambda i, n: advance("features", i, n))
     held = (h for shard in shards for h in read_shard(shard) if h.take.split == "valid")
     seen = see(of_takes(_some(held, VALIDATION_TAKES), reader), projection)
