@@ -5,7 +5,7 @@ confidence   logistic in CONFIDENCE_VALUES: is the best meaning what was said, w
 whole        logistic in WHOLE_VALUES: an order alone, against orders cut in half or talked into and foreign speech
 doubt        KEPT of the orders at 6 dB that are heard strictly right, and all clean ones, are not asked about
 offer        at most FOREIGN_OFFERED of the foreign speech that scores too low is asked about
-taken        TAKEN_KEPT of the orders that are heard strictly right, whatever the noise, go on to count as heard
+taken        no order that is heard strictly right, whatever the noise, stops counting as heard
 
 What depends on how long the sentences of a context are is left out, so that the numbers hold for other contexts.
 """
@@ -38,7 +38,6 @@ FOREIGN_OFFERED = 0.002
 LEAST_OFFER = 0.5
 LEAST_GAIN = 2
 MOST_TAKEN = 0.5
-TAKEN_KEPT = 0.995
 KEPT_CONDITION = "kitchen 6 dB"
 ALONE_CONDITIONS = ("clean", "kitchen 12 dB", "kitchen 6 dB", "kitchen 3 dB")
 """Conditions in which an order counts as said alone; in babble somebody else does speak."""
@@ -57,7 +56,7 @@ def fit(judged: Sequence[Judged], name: str, context: Context) -> Fusion:
     fusion = replace(fusion, doubt=_doubt(alone, name, fusion, context), offer=_offer(half, name, fusion, context))
     heard = [values_of(row, name, fusion, context) for row in orders if _strictly(row, name, fusion)]
     stated = [fuse.confidence(of, fusion) for of in heard]
-    return replace(fusion, taken=min(MOST_TAKEN, float(np.quantile(stated, 1 - TAKEN_KEPT))))
+    return replace(fusion, taken=min([MOST_TAKEN, *stated]))
 
 
 def _doubt(alone: Sequence[Judged], name: str, fusion: Fusion, context: Context) -> float:
