@@ -36,7 +36,7 @@ EXTRAS := device tflite vosk wake openwakeword plot mqtt wyoming home-assistant 
 TEST_EXTRAS := vosk wake openwakeword plot mqtt wyoming home-assistant bench dev
 UV_VERSION := 0.13.9
 
-.PHONY: help run test test-convert bundles set-up-convert apt-convert test-board soak idle apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
+.PHONY: help run test test-convert bundles set-up-convert apt-convert test-board soak idle flood apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ soak: set-up-tests ## an hour at twenty times a day's utterances: does anything 
 
 idle: set-up-tests ## what the whole daemon costs while nobody speaks: processor and memory (minutes)
 	$(BIN)/python -m tests.soak.idle
+
+flood: set-up-tests ## how much 100 clients on the control socket delay the voice (minutes)
+	$(BIN)/python -m tests.soak.flood
 
 docs: set-up ## write the generated pages again (docs/cli.md, docs/configuration.md)
 	$(BIN)/python -m assistant.cli.reference docs

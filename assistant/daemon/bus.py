@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,9 @@ MOST_CONVERSATIONS = 16
 """Typed conversations that are remembered, one a source; the one that was quiet longest is forgotten."""
 MOST_WAITING_CALLS = 160
 """Typed commands that may wait for their turn, one for each client of the control socket; more are told so."""
+
+LONGEST_REST_S = 0.2
+"""Between two of many typed commands."""
 
 T = TypeVar("T")
 
@@ -206,9 +210,18 @@ class DaemonBus:
             raise UsageError("it is busy with other commands", where="control socket", remedy="ask again in a second")
         self._waiting += 1
         try:
-            return await self._loop.run_in_executor(self._typing, call)
+            return await self._loop.run_in_executor(self._typing, lambda: self._at_leisure(call))
         finally:
             self._waiting -= 1
+
+    def _at_leisure(self, call: Callable[[], T]) -> T:
+        """Do `call`, and where many wait, rest as long: the voice needs this processor, too."""
+        began = time.monotonic()
+        try:
+            return call()
+        finally:
+            if self._waiting > 1:
+                time.sleep(min(time.monotonic() - began, LONGEST_REST_S))
 
     def _deliver(self, event: Event) -> None:
         for listener in self._listeners:

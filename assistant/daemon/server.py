@@ -1,6 +1,6 @@
 """The control socket: takes connections, asks the table what may stay, and hands whole lines to the dispatcher.
 
-bytes ─► lines ─► `clients.step` ─► dispatch ─► answer ─► bytes        one line of one client at a time
+bytes ─► lines ─► `clients.step` ─► its turn (`pace`) ─► dispatch ─► answer ─► bytes      one line of a client at a time
                       ▲ every second: a look at all
 """
 
@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import stat
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from assistant.clock import Clock
 from assistant.daemon import clients
 from assistant.daemon.clients import MOST_CLIENTS, Client, State
 from assistant.daemon.events import Event
+from assistant.daemon.pace import Pace
 from assistant.daemon.peers import Admitted, Peer, not_admitted, peer_of
 from assistant.daemon.protocol import (
     Answer,
@@ -40,6 +42,8 @@ MOST_LINES = 32
 """Lines of one client that may wait; then no more is read from it until they are answered."""
 BACKLOG = 128
 MODE = 0o660
+DEAREST_S = 0.01
+"""No request keeps the loop longer: what may take long is done in another thread."""
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +80,7 @@ class ControlServer:
         self.dispatch, self.subscribe, self.admitted, self.clock = dispatch, subscribe, admitted, clock
         self.hello, self.group, self.counted = line_of(Hello(assistant=version)), group, counted
         self.connections: set[Connection] = set()
+        self.pace = Pace()
         self._server: asyncio.AbstractServer | None = None
         self._looking: asyncio.Task[None] | None = None
 
@@ -196,10 +201,16 @@ class Connection(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, line: bytes) -> None:
+        pace = self._server.pace
+        if (wait_s := pace.turn(self._now())) > 0:
+            await asyncio.sleep(wait_s)
+        began_s = time.thread_time()
         answer, sense, subscribing = await self._done(line)
         if self._transport.is_closing():
             return
         self._transport.write(line_of(answer))
+        # Where another thread did it, others had the loop meanwhile: what they cost is not this one's.
+        pace.spent(min(time.thread_time() - began_s, DEAREST_S))
         await self._writable.wait()
         if subscribing and self._client.state is State.ANSWERING:
             self._begin(self._tell())
