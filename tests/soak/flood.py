@@ -1,9 +1,9 @@
 """How much a flood on the control socket delays the voice: spoken commands with and without it, in turns of five.
 
 A voice speaks into a virtual microphone. In every second turn 100 clients ask, 50 requests each, over and over; beside
-them are some that never read and some that stop in the middle. Prints the felt latency (last sound to decision) of both,
-p50 and p95, and the ratio of the p95 with a bootstrap interval. The clients run on the same machine: what they take from
-the processor is in it.
+them are some that never read and some that stop in the middle. Prints the felt latency (last sound to decision) of
+both, p50 and p95, and the ratio of the p95 with a bootstrap interval. The clients run on the same machine: what they
+take from the processor is in it.
 
     python -m tests.soak.flood --turns 6
 """
