@@ -92,7 +92,7 @@ class Built:
     seconds: float
 
 
-def gather(order: Order, advance: Advance) -> dict[str, list[Path]]:
+def gather(order: Order, advance: Advance, tell: Callable[[str], None]) -> dict[str, list[Path]]:
     """Plan, speak and hear; returns the shards of each corpus. Raises StorageError where disk or memory will not do."""
     shards: dict[Path, list[Any]] = {}
     of: dict[str, list[Path]] = {}
@@ -107,7 +107,12 @@ def gather(order: Order, advance: Advance) -> dict[str, list[Path]]:
         shards |= made
         of[corpus] = list(made)
         advance("plan", len(takes), len(takes))
-    stages.check_room(stages.estimate(shards, order.jobs), order.places.work)
+    cost = stages.estimate(shards, order.jobs)
+    tell(
+        f"{cost.takes} of {len(takes)} takes are not yet heard: about {cost.seconds / 60:.0f} min, "
+        f"{cost.disk / 1e9:.1f} GB of disk, {cost.memory / 1e9:.1f} GB of memory"
+    )
+    stages.check_room(cost, order.places.work)
     stages.speak_all(takes, order.places, advance)
     stages.hear_all(shards, order.places, order.folders, order.jobs, advance)
     return of
@@ -136,7 +141,7 @@ def build(order: Order, advance: Advance, tell: Callable[[str], None]) -> Built:
     """All stages. Raises AssistantError for whatever is wrong."""
     began = time.perf_counter()
     model.tensorflow()
-    data = prepare(order, gather(order, advance), advance)
+    data = prepare(order, gather(order, advance, tell), advance)
     context: Context | None = load_context(order.folder) if order.folder else None
     trained: dict[str, Trained] = {}
     candidates, figures = [], {}

@@ -61,35 +61,6 @@ def convert(net: Any, precision: str, rows: Rows) -> bytes:
         return bytes(converter.convert())
 
 
-def quantization_aware(trained: Trained, spec: FeatureSpec, fine_tune: Callable[[Any], None]) -> Any:
-    """The net with its rounding simulated, after `fine_tune` has trained it further. Products stay unannotated.
-
-    Raises PluginError when tensorflow-model-optimization is missing.
-    """
-    tensorflow()
-    import tensorflow_model_optimization as tfmot
-    import tf_keras as keras
-
-    annotate = tfmot.quantization.keras.quantize_annotate_layer
-
-    def marked(layer: Any) -> Any:
-        return annotate(layer) if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense) else layer
-
-    plain = build(spec, trained.shape)
-    plain.set_weights(trained.weights)
-    kept = {layer.name: layer.get_weights() for layer in plain.layers}
-    noted = keras.models.clone_model(plain, clone_function=marked)
-    with tfmot.quantization.keras.quantize_scope():
-        aware = tfmot.quantization.keras.quantize_apply(noted)
-    for layer in aware.layers:
-        own = kept.get(layer.name.removeprefix("quant_"))
-        if own:
-            values = layer.get_weights()
-            layer.set_weights([*own, *values[len(own) :]] if len(values) >= len(own) else values)
-    fine_tune(aware)
-    return aware
-
-
 def run(data: bytes, rows: Inputs) -> tuple[Floats, Floats]:
     """Answers (right, whole) of a .tflite for each row, float32 [R], by the device's runtime on one thread."""
     runner = _runner(data)
