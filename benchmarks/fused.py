@@ -55,9 +55,12 @@ def gather(cases: Iterable[Case], store: StatesStore, bundles: Sequence[Bundle],
 def _logits(heard: Heard, bundles: Sequence[Bundle]) -> dict[str, tuple[list[float], list[float]]]:
     if heard.sound is None:
         return {}
-    found = {}
+    found, seen = {}, {}
     for bundle in bundles:
-        answers = bundle.net.answers(extract(heard.sound, heard.transcript.hypotheses, bundle.projection))
+        parameters = bundle.manifest.features_sha256
+        if parameters not in seen:  # the variants of a bundle see the same
+            seen[parameters] = extract(heard.sound, heard.transcript.hypotheses, bundle.projection)
+        answers = bundle.net.answers(seen[parameters])
         found[bundle.name] = (answers.right.tolist(), answers.whole.tolist())
     return found
 
