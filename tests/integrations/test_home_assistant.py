@@ -40,7 +40,7 @@ from assistant.integrations.home_assistant import HomeAssistantHome
 
 pytestmark = pytest.mark.real
 
-EXPOSED = ("media_player.walkman", "scene.movie_night", "switch.ac")
+EXPOSED = ("media_player.walkman", "scene.movie_night", "switch.ac", "lock.front_door", "cover.garage_door")
 
 
 @pytest.fixture(scope="module", autouse=True)
