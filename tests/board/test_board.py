@@ -30,7 +30,7 @@ def board() -> dict[str, Any]:
 def test_it_is_ready_and_says_what_it_does(board: dict[str, Any]) -> None:
     assert board["ready"]["status"] == "no microphone configured; commands come by the control socket"
     assert board["ready"]["watchdog_us"] == "15s"
-    assert [part["state"] for part in board["ready"]["prog"]] == ["running"]
+    assert {part["state"] for part in board["ready"]["parts"]} == {"running"}
 
 
 def test_it_understands_and_keeps_a_timer(board: dict[str, Any]) -> None:

@@ -259,3 +259,33 @@ def test_the_protocol_is_spoken_by_plain_sockets_too(daemon: Running) -> None:
         plain.sendall(b'{"do":"status","id":"x"}\n')
         assert msgspec.json.decode(lines.readline())["id"] == "x"
         lines.close()
+
+
+FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="no libfaketime here")
+def test_a_clock_that_jumps_by_a_day_rings_no_timer_and_loses_none(tmp_path: Path) -> None:
+    wall = tmp_path / "faketime"
+    wall.write_text("+0")
+    environment = {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(wall),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+    with running(environment=environment) as daemon:
+        began = daemon.ask("say", text="set a timer for one hour")["at"]
+        for jump, seconds in (("+1d", 86_400), ("-1d", -86_400)):
+            wall.write_text(jump)
+
+            def jumped(seconds: int = seconds) -> bool:
+                return bool(abs(daemon.ask("say", text=LIGHTS)["at"] - began - seconds) < 600)
+
+            until(jumped, f"the clock shows {jump}")
+            (timer,) = daemon.ask("timers")
+            assert timer["state"] == "running"
+            assert 3000 < timer["remaining_s"] <= 3600
+            assert daemon.ask("status")["ready"]
+        assert {part["restarts"] for part in daemon.ask("status")["parts"]} == {0}
