@@ -52,13 +52,15 @@ def furnished(hass: Hass) -> None:
         {"type": "config/area_registry/update", "area_id": "living_room", "aliases": ["lounge"]},
         {"type": registry, "entity_id": "light.bed_light", "area_id": "bedroom", "aliases": ["night light"]},
         {"type": registry, "entity_id": "cover.hall_window", "area_id": "hall"},
-        {
-            "type": "homeassistant/expose_entity",
-            "assistants": ["conversation"],
-            "entity_ids": list(EXPOSED),
-            "should_expose": True,
-        },
+        expose(*EXPOSED),
+        {**expose("media_player.bedroom"), "should_expose": False},
     )
+
+
+def expose(*entities: str) -> dict[str, Any]:
+    """The command that lets Assist use these."""
+    command = {"type": "homeassistant/expose_entity", "assistants": ["conversation"], "should_expose": True}
+    return {**command, "entity_ids": [*entities]}
 
 
 def config_of(hass: Hass, state: Path, **changed: Any) -> Config:
