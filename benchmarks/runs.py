@@ -262,7 +262,8 @@ def scheduler(args: argparse.Namespace) -> int:
     from benchmarks import plots, scheduler_report
 
     results = scheduler_report.measure(args)
-    doc = document.document("scheduler", _command(args), results, _limited(args))
+    part = f"scenarios {args.scenarios}" if args.scenarios else ""
+    doc = document.document("scheduler", _command(args), results, _limited(args, part))
     if not args.json:
         return _finish(args, doc, scheduler_report.show, scheduler_report.draw)
     document.write(doc, args.out)

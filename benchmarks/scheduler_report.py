@@ -8,20 +8,21 @@ import json
 import math
 import os
 import resource
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import engine_flags, open_recognizer, prepare_context
 from assistant.cli.output import plain, progress, styled, table
 from assistant.cli.settings import load_settings
-from assistant.errors import PluginError
+from assistant.errors import PluginError, UsageError
 from benchmarks.load import Others, limit, load_by
 from benchmarks.scoring import paired, percentiles, wilson
 
 if TYPE_CHECKING:
     from assistant.recognize.moonshine.engine import Moonshine
     from assistant.schedule.plans import Plan
-    from benchmarks.scheduler import Heard, Outcome, Played, Player
+    from benchmarks.scheduler import Heard, Outcome, Played, Player, Scenario
 
 CONDITIONS = ("kitchen 12 dB", "kitchen 3 dB")
 """Heard in turn: the first is the published level, the second is where plans differ."""
@@ -51,19 +52,22 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     heard = _heard(moments + CALIBRATED_ON, config.listen.vad)
     tried, heard = heard[:CALIBRATED_ON], heard[CALIBRATED_ON:]
     profile, calibrated_s = _profile(engine, prepared, plans, tried)
-    slo_ms = 10 * round(ROOM_FACTOR * bench.idle_late_ms(profile, plans, heard) / 10)
-    cores = len(os.sched_getaffinity(0))
+    slo_ms = args.p95_ms or 10 * round(ROOM_FACTOR * bench.idle_late_ms(profile, plans, heard) / 10)
     found: dict[str, Any] = {}
-    stage_scenarios = bench.scenarios(moments, cores)
-    with limit() as limited, progress("deciding under load", moments * len(stage_scenarios)) as advance:
+    chosen = _chosen(bench.scenarios(moments, len(os.sched_getaffinity(0))), args.scenarios)
+    with limit() as limited, progress("deciding under load", moments * len(chosen)) as advance:
         others = Others()
         stage = bench.Stage(engine, prepared, plans, others, limited)
         try:
-            for scenario in stage_scenarios:
+            for scenario in chosen:
                 if not limited.available and any(load.quota for load in scenario.moments):
                     continue
                 played = stage.play(scenario, heard, profile, slo_ms, advance)
                 found[scenario.name] = summary(played, slo_ms)
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            print("stopped; what was measured before is kept", file=sys.stderr)
         finally:
             others.close()
         limits_set = limited.available
@@ -77,6 +81,18 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "scenarios": found,
         "all": overall(found),
     }
+
+
+def _chosen(scenarios: Sequence[Scenario], names: str | None) -> list[Scenario]:
+    """The scenarios that were asked for. Raises UsageError for an unknown one."""
+    if names is None:
+        return list(scenarios)
+    known = {scenario.name: scenario for scenario in scenarios}
+    wanted = [name.strip() for name in names.split(",")]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise UsageError(f"no scenario {unknown[0]!r}", where="--scenarios", remedy=f"choose of: {', '.join(known)}")
+    return [known[name] for name in wanted]
 
 
 def _heard(count: int, vad_name: str) -> list[Heard]:

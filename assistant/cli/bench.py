@@ -62,7 +62,15 @@ def register(subparsers: Any) -> None:
     fused.add_argument("--bundle", metavar="LIST", help="bundles, as NAME, NAME/VARIANT or a folder (default: all)")
     fused.add_argument("--fit", action="store_true", help="fit how its answers count on half the recordings")
     fused.add_argument("--write", action="store_true", help="with --fit: keep what was fitted in the bundle's manifest")
-    _add(kinds, "scheduler", "answers in time under real load, by every policy and every fixed plan", plot=True)
+    scheduler = _add(
+        kinds, "scheduler", "answers in time under real load, by every policy and every fixed plan", plot=True
+    )
+    scheduler.add_argument(
+        "--scenarios", metavar="LIST", help="some scenarios: 'idle,limit falls' (default: all seven)"
+    )
+    scheduler.add_argument(
+        "--p95-ms", type=int, metavar="MS", help="the objective (default: twice what the dearest plan takes when idle)"
+    )
     wake = _add(kinds, "wake", "wake words missed, false alarms per hour, commands in one breath, cost", plot=False)
     wake.add_argument("--orders", type=int, default=60, metavar="N", help="orders said after the word (default 60)")
 
