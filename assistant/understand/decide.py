@@ -120,7 +120,7 @@ def _compared(transcript: Transcript, verdict: Verdict, whole: float, right: flo
     best, reason, fusion = transcript.hypotheses[0], verdict.reason, transcript.fusion
     assert fusion is not None
     if verdict.outcome is Outcome.REFUSE and right >= fusion.offer:
-        verdict = Verdict(Outcome.ASK, "", taken=True)
+        verdict = Verdict(Outcome.ASK, "")
         reason = f"“{best.text}” scores low, but the sound agrees ({right:.2f} that it is right)"
     if verdict.taken and whole < fusion.doubt:
         verdict = Verdict(Outcome.ASK, "", verdict.differs, taken=right >= fusion.taken)
