@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "assistant-voice"
 PORT, TLS_PORT = 1883, 8883
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 KEEPALIVE_S = 20
 """A broker that is silent for one and a half times as long counts as gone."""
 ACKNOWLEDGED_WITHIN_S = 10.0
@@ -91,6 +92,8 @@ class Mqtt:
         self._password()
         context = self._tls()
         self._muted = bool(getattr(bus, "muted", False))
+        if context is None and self._settings.password_file and self._settings.host not in LOOPBACK:
+            log.warning("mqtt: mqtt.tls is off: who listens on the way to %s reads the password", self._settings.host)
         self._file = await asyncio.to_thread(OutboxFile, self._folder)
         self._kept = self._file.load()
         self._queue = fresh(self._kept, self._clock.wall(), self._settings.keep_s)
