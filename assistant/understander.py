@@ -60,6 +60,8 @@ class Understander:
     def bind(self, name: str, prepared: Prepared) -> None:
         """Let `switch(name)` make `prepared` the active context."""
         self.contexts[name] = prepared
+        bound = {id(one) for one in self.contexts.values()}
+        self._replies = {number: replies for number, replies in self._replies.items() if number in bound}
         self._replies[id(prepared)] = Replies(prepared.context)
         self._open_bundle(prepared.context)
 

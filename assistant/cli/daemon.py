@@ -46,10 +46,12 @@ def _daemon(args: argparse.Namespace) -> int:
     from assistant.cli.version import version
     from assistant.clock import SystemClock
     from assistant.daemon.main import Daemon, Options
+    from assistant.daemon.memory import bound_arenas
     from assistant.daemon.notify import Notifier, handed_over
     from assistant.daemon.peers import admitted
     from assistant.daemon.server import listen_on
 
+    bound_arenas()
     log_to_journal(args.verbose)
     flags = engine_flags(args)
     config = load_settings(args, flags).config

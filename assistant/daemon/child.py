@@ -11,10 +11,12 @@ import logging
 import queue
 import sys
 import threading
+import time
 from collections import OrderedDict
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
+from assistant.daemon.memory import EVERY_S, bound_arenas, give_back
 from assistant.daemon.protocol import Fault, refused
 from assistant.daemon.wire import (
     Cancel,
@@ -57,6 +59,7 @@ class Child:
         self._cancelled: set[int] = set()
         self._late: set[int] = set()
         self._lock = threading.Lock()
+        self._tidied_at = time.monotonic()
 
     def serve(self) -> None:
         """Do what is asked until the other end is closed."""
@@ -87,6 +90,7 @@ class Child:
     def _do(self, order: Order) -> None:
         if isinstance(order, Ping):
             self._connection.send(Pong())
+            self._tidy()
         elif isinstance(order, Prepare):
             self._connection.send(PreparedContext(order.context.hash, self._prepare(order)))
         elif isinstance(order, Feed):
@@ -97,6 +101,13 @@ class Child:
             self._connection.send(self._finish(order))
         elif isinstance(order, Rest) and isinstance(self._recognizer, Resting):
             self._recognizer.rest()
+
+    def _tidy(self) -> None:
+        """Between two utterances: what compiling a context took is not kept."""
+        now = time.monotonic()
+        if now - self._tidied_at > EVERY_S:
+            self._tidied_at = now
+            give_back()
 
     def _prepare(self, order: Prepare) -> Fault | None:
         key = order.context.hash
@@ -146,6 +157,7 @@ class Child:
 
 def main(argv: list[str]) -> None:
     """Serve on the inherited descriptor that is named."""
+    bound_arenas()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     connection: Connection = Connection(int(argv[0]))
     set_up = connection.recv()

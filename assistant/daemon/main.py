@@ -23,6 +23,7 @@ from assistant.daemon import supervision
 from assistant.daemon.bus import Assistant, DaemonBus
 from assistant.daemon.control import Control
 from assistant.daemon.events import Event, PartChanged, Reloaded
+from assistant.daemon.memory import EVERY_S, give_back
 from assistant.daemon.metrics import Metrics, cpu_pressure, hottest_c, resident_bytes
 from assistant.daemon.notify import Notifier
 from assistant.daemon.peers import Admitted
@@ -144,7 +145,8 @@ class Daemon:
             counted=lambda why: self._metrics.cut.labels(why).inc(),
         )
         self._on_signals()
-        tasks = [asyncio.create_task(work) for work in (self._heartbeat(), self._write_metrics(), self._begin())]
+        works = (self._heartbeat(), self._tidy(), self._write_metrics(), self._begin())
+        tasks = [asyncio.create_task(work) for work in works]
         for task in tasks:
             task.add_done_callback(self._must_not_fail)
         try:
@@ -209,6 +211,12 @@ class Daemon:
             if self._supervisor.progressing():
                 self._notifier.alive()
             await asyncio.sleep(BEAT_EVERY_S)
+
+    async def _tidy(self) -> None:
+        """Give back what starting, reloading and rendering phrases took."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            await self._loop.run_in_executor(None, give_back)
 
     async def _write_metrics(self) -> None:
         path = self._options.metrics_file
