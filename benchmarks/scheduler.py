@@ -23,7 +23,7 @@ from assistant.schedule.plans import Plan
 from assistant.schedule.policy import Choice, Fixed, Forecast, Greedy, History, Objective, Policy, Situation, Slo
 from assistant.schedule.predict import Belief, learn, predict
 from assistant.schedule.profile import Profile
-from assistant.schedule.scheduler import DEADLINE_SHARE
+from assistant.schedule.scheduler import DEADLINE_SHARE, REACH
 from assistant.schedule.signals import Signals, signals_of, slowdown
 from assistant.schedule.simulate import Oracle
 from assistant.types import Transcript, Utterance
@@ -107,9 +107,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class Player:
-    """A policy on its way through a scenario."""
+    """A policy on its way through a scenario. reach: as in Situation; 1 where no deadline answers."""
 
     policy: Policy
+    reach: float = 1.0
     belief: Belief = field(default_factory=Belief)
     history: History = field(default_factory=History)
     choices: list[Choice] = field(default_factory=list)
@@ -131,6 +132,7 @@ class Player:
             moment.signals,
             self.history,
             Objective(p95_ms=slo_ms, max_temperature_c=TRIP_C),
+            self.reach,
         )
         choice = self.policy.choose(situation)
         self.history = choice.history
@@ -194,7 +196,7 @@ class Stage:
         """One scenario, everybody on it."""
         heat = HeatFiles()
         board = Board(heat.root)
-        players = {SCHEDULER: Player(Slo(name=SCHEDULER)), "slo": Player(Slo()), "greedy": Player(Greedy())}
+        players = {SCHEDULER: Player(Slo(name=SCHEDULER), REACH), "slo": Player(Slo()), "greedy": Player(Greedy())}
         moments, conditions, cut, overheads = [], [], 0, []
         measured: dict[str, list[Outcome]] = {plan.name: [] for plan in self._plans}
         readings: tuple[thermal.Reading, ...] = ()

@@ -76,7 +76,8 @@ class History:
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All that a policy may know. at: monotonic seconds. budget_ms: what is left for computing. forecasts: cheapest
-    first, never empty.
+    first, never empty. reach: a plan that would take up to so many times the budget ends within it all the same,
+    because what is late hurries.
     """
 
     at: float
@@ -86,6 +87,12 @@ class Situation:
     signals: Signals
     history: History
     objective: Objective
+    reach: float = 1.0
+
+    @property
+    def fits_ms(self) -> float:
+        """What a plan may take at worst."""
+        return self.reach * self.budget_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +131,7 @@ class Slo:
     def choose(self, situation: Situation) -> Choice:
         """The most valuable plan that will be in time, with hysteresis."""
         allowed, why = _allowed(situation)
-        fitting = [f for f in allowed if f.late_ms <= situation.budget_ms]
+        fitting = [f for f in allowed if f.late_ms <= situation.fits_ms]
         target = max(fitting, key=lambda f: _value(f, situation.objective), default=None)
         history = _recent(situation.history, situation.at)
         now = next((f for f in allowed if f.plan.name == history.plan), None)
@@ -133,7 +140,7 @@ class Slo:
             return _chosen(situation, cheapest, history, "nothing is sure to be in time", too_slow=True)
         if not history.plan:
             return _chosen(situation, target, history, why)
-        if now is None or now.late_ms > situation.budget_ms:
+        if now is None or now.late_ms > situation.fits_ms:
             return _chosen(situation, _down(target, allowed, history), history, why)
         return _up(situation, allowed, now, history, why)
 
@@ -241,7 +248,7 @@ def _up(situation: Situation, allowed: tuple[Forecast, ...], now: Forecast, hist
     """A dearer plan, where it is time for one, else the same again."""
     objective, worth = situation.objective, _value(now, situation.objective)
     better = [f for f in allowed if _value(f, objective) > worth]
-    sure = [f for f in better if f.late_ms <= UP_MARGIN * situation.budget_ms]
+    sure = [f for f in better if f.late_ms <= UP_MARGIN * situation.fits_ms]
     likely = [f for f in better if f.likely_ms <= UP_MARGIN * situation.budget_ms]
     last = history.switches[-1] if history.switches else None
     soon = last is not None and situation.at - last < HOLD_S

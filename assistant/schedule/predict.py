@@ -93,9 +93,8 @@ def learn(
     jumped = abs(error) > (JUMP_UP_SIGMAS if error > 0 else JUMP_DOWN_SIGMAS) * math.sqrt(variance + noise)
     if cut_short and error <= 0:
         log = old.log
-    elif jumped and error > 0:
-        log, variance, z = old.log + error, noise, max(z, START_Z)
     else:
+        z = max(z, START_Z) if jumped and error > 0 else z
         variance = error**2 if jumped else variance
         gain = variance / (variance + noise)
         log = old.log + gain * error

@@ -33,12 +33,14 @@ LEAST_BUDGET_SHARE = 0.25
 """Of the objective: what is late already, because it was first heard as an answer, say, is not heard badly besides."""
 RESERVE_MB = 64.0
 """Memory that loading a variant must leave free."""
-DEADLINE_SHARE = 0.75
-"""Part of the budget after which decoding hurries: a few rows go on alone, at half the time, and end in time where the
-whole would have taken up to a quarter more than the budget."""
+DEADLINE_SHARE = 0.65
+"""Part of the budget after which decoding hurries: a few rows go on alone, at about half the time."""
 WATCH_EVERY_S = 5.0
 STALE_S = 60.0
 """A reading of the board that is older than this is no beginning for rates."""
+REACH = 1.1
+"""So many times the budget a plan may take at worst: half the time from 0.65 on would allow 1.35, but a step that is
+under way is not broken off, and not every step takes half (1.25 was measured to be too much)."""
 QUIET_SLOWDOWN = 1.05
 CORRECTED_AFTER = 20
 """So many utterances while nothing presses tell what the board is worth, where it was only estimated."""
@@ -299,7 +301,8 @@ class Scheduler:
         forecasts = sorted(
             (self._forecast(plan, speech_s, slow, signals, at) for plan in self.plans), key=lambda f: f.likely_ms
         )
-        return Situation(at, speech_s, budget_ms, tuple(forecasts), signals, self._state.history, objective)
+        history = self._state.history
+        return Situation(at, speech_s, budget_ms, tuple(forecasts), signals, history, objective, REACH)
 
     def _forecast(self, plan: Plan, speech_s: float, slow: float, signals: Signals, at: float) -> Forecast:
         cost = self.profile.costs[plan.name]
