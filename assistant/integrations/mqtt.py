@@ -234,6 +234,7 @@ class Mqtt:
                 yield client
         finally:
             await asyncio.sleep(0)  # let the transport's last callback run before the loop may end
+            _forget(client)
 
     async def _send(self, client: aiomqtt.Client) -> None:
         """Publish what waits, in order, each until it is acknowledged."""
@@ -343,3 +344,10 @@ def _in_words(error: BaseException) -> str:
     if isinstance(error, MqttConnectError):
         return f"the broker refuses: {error.rc}"
     return str(error) or type(error).__name__
+
+
+def _forget(client: aiomqtt.Client) -> None:
+    """Take note of how the connection ends, now or later, which is told already: else asyncio logs it as never seen."""
+    ended = getattr(client, "_disconnected", None)
+    if isinstance(ended, asyncio.Future):
+        ended.add_done_callback(lambda future: future.cancelled() or future.exception())
