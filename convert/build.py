@@ -242,7 +242,9 @@ def read_trained(file: Path, shape: model.Shape) -> Trained:
 def _digest(data: Data, start: Sequence[Any] | None) -> str:
     """A hash of what a net is trained on."""
     digest = hashlib.sha256(data.projection.to_bytes())
-    for array in (data.rows.globals, data.rows.right, data.rows.whole, *(start or ())):
+    rows = data.rows
+    labelled = (rows.right, rows.whole, rows.right_weight, rows.whole_weight, rows.wrong, rows.wrong_weight, rows.valid)
+    for array in (rows.globals, rows.score, rows.utterance, *labelled, *(start or ())):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
