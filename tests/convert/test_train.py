@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from assistant.errors import InputError, ModelError
-from assistant.understand.fused.projection import FeatureSpec
+from assistant.understand.fused.projection import FeatureSpec, Projection, shapes
 from convert import model, prune, quantize
-from convert.build import keep_trained, read_trained
+from convert.build import Data, _digest, keep_trained, read_trained
 from convert.dataset import Rows
+from convert.examples import Seen
 from convert.inspect import inspect, table
 from convert.train import LossError, Schedule, Trained, area, batch_of, logits, train
 
@@ -78,6 +79,18 @@ def test_a_trained_net_is_kept_whole(trained: Trained, tmp_path: Path) -> None:
     again = read_trained(tmp_path / "net.npz", SHAPE)
     assert all(np.array_equal(a, b) for a, b in zip(trained.weights, again.weights, strict=True))
     assert again.history == trained.history
+
+
+@pytest.mark.parametrize("name", ["right", "whole_weight", "wrong", "score", "valid", "utterance"])
+def test_a_net_is_kept_under_all_that_it_was_trained_on(rows: Rows, name: str) -> None:
+    projection = Projection(SPEC, **{n: np.ones(s, np.float32) for n, s in shapes(SPEC).items()})
+    other = np.array(getattr(rows, name))
+    other[5] = 1 - other[5] if other.dtype != bool else not other[5]
+    changed = replace(rows, **{name: other})
+    seen = Seen((), rows.inputs, (0,))
+    one, two = (_digest(Data(r, projection, seen, None), None) for r in (rows, changed))
+    assert one != two
+    assert one == _digest(Data(rows, projection, seen, None), None)
 
 
 def test_nothing_is_lost_where_no_channel_is_taken_out(rows: Rows, trained: Trained) -> None:
