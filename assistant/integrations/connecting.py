@@ -5,7 +5,7 @@
               Look: │      ▼                      │
                 due └─── WAITING ◄────────────────┘           Stop: any state ──► STOPPED
 
-A peer that is away is asked again soon and then ever more rarely, with a random part, so that a house full of
+A peer that is away is asked again soon and then every few seconds, with a random part, so that a house full of
 assistants does not fall upon a broker that has just started. One that refuses (password, certificate) is asked rarely
 from the first time: it takes a person to change that, and some brokers lock out those who insist.
 """
@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from typing import Union
 
 FIRST_BACK_OFF_S = 0.5
-LONGEST_BACK_OFF_S = 60.0
+LONGEST_BACK_OFF_S = 4.0
+"""So that all is well again within five seconds of the peer's return; an attempt costs milliseconds."""
 REFUSED_BACK_OFF_S = 300.0
 STABLE_AFTER_S = 10.0
 """A connection that lasted shorter counts as one more failure: a peer that takes and drops it at once is not well."""
@@ -120,7 +121,7 @@ def step(link: Link, event: Event) -> Link:
 
 
 def back_off_s(failures: int, spread: float) -> float:
-    """Wait before the next attempt: doubled with each failure up to a minute, of which the upper half is random."""
+    """Wait before the next attempt: doubled with each failure up to four seconds; its upper half is random."""
     longest = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * 2.0 ** min(failures, 16))
     return float(longest * (0.5 + 0.5 * spread))
 

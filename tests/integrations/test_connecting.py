@@ -38,7 +38,7 @@ def after(*events: Event, link: Link | None = None) -> Link:
     return link
 
 
-def test_a_peer_that_is_away_is_asked_ever_more_rarely_up_to_a_minute() -> None:
+def test_a_peer_that_is_away_is_asked_ever_more_rarely_up_to_four_seconds() -> None:
     link, now, waits = after(Start(0)), 0.0, []
     for _ in range(12):
         link = step(link, Failed(now, spread=1.0))
@@ -64,7 +64,7 @@ def test_who_refuses_is_left_alone_for_minutes_from_the_first_time() -> None:
 
 
 @given(failures=st.integers(0, 1_000_000), spread=SPREAD)
-def test_a_wait_is_never_short_and_never_longer_than_a_minute(failures: int, spread: float) -> None:
+def test_a_wait_is_never_short_and_never_longer_than_four_seconds(failures: int, spread: float) -> None:
     assert FIRST_BACK_OFF_S / 2 <= back_off_s(failures, spread) <= LONGEST_BACK_OFF_S
 
 

@@ -151,7 +151,7 @@ def test_a_change_there_is_followed_and_a_restart_survived(hass: Hass, typed: Ho
             await until(lambda: integration.link.state is State.WAITING)
             assert name() == "cooler"  # what is known stays in use
             await asyncio.to_thread(hass.start)
-            await until(lambda: integration.link.state is State.CONNECTED, integration.status())
+            await until(lambda: integration.link.state is State.CONNECTED, "it is not found again")
             await asyncio.to_thread(hass.edit, {**rename, "name": "Fridge"})
             await until(lambda: name() == "fridge")
             await asyncio.to_thread(hass.edit, {**rename, "name": None})
