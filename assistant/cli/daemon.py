@@ -57,7 +57,8 @@ def _daemon(args: argparse.Namespace) -> int:
     config = load_settings(args, flags).config
     clock = SystemClock()
     allowed = admitted(config.daemon.group)
-    listening = handed_over() or listen_on(socket_path(config), allowed.group)
+    lent = handed_over()
+    listening = lent or listen_on(socket_path(config), allowed.group)
     crew = Crew(
         config,
         lambda: load_settings(args, flags).config,
@@ -68,6 +69,8 @@ def _daemon(args: argparse.Namespace) -> int:
     metrics = Path(config.daemon.metrics_file) if config.daemon.metrics_file else None
     options = Options(listening, allowed, version(), config.daemon.group, metrics)
     lost = asyncio.run(Daemon(crew, options, clock, Notifier()).run())
+    if lent is None:
+        socket_path(config).unlink(missing_ok=True)
     if lost:
         print(f"{styled('assistant:', 'red', sys.stderr)} the daemon cannot go on: {lost}", file=sys.stderr)
     sys.stdout.flush()

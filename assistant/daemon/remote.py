@@ -27,6 +27,7 @@ from assistant.daemon.wire import (
     Rest,
     SetUp,
 )
+from assistant.errors import ModelError
 from assistant.grammar.tree import Context
 from assistant.recognize.engine import Prepared
 from assistant.types import AudioFrame, Effort, Transcript, Utterance
@@ -94,6 +95,9 @@ class RemoteRecognizer:
             try:
                 process = self._process_within(deadline - time.monotonic())
                 return process.prepared(prepared.context).result(PREPARE_WITHIN_S)
+            except concurrent.futures.TimeoutError:
+                what = f"the context {prepared.context.name} was not ready within {PREPARE_WITHIN_S:.0f} s"
+                raise ModelError(what, where=self.name, remedy="is the board busy? `assistant doctor`") from None
             except RecognizerLost:  # supervision starts another
                 if time.monotonic() > deadline:
                     raise

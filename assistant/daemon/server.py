@@ -12,11 +12,12 @@ import logging
 import os
 import socket
 import stat
+import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from assistant.clock import Clock
 from assistant.daemon import clients
@@ -42,6 +43,8 @@ MOST_LINES = 32
 """Lines of one client that may wait; then no more is read from it until they are answered."""
 BACKLOG = 128
 MODE = 0o660
+# From Python 3.13 on a server removes its socket's name when it ends; one that systemd handed over outlives us.
+KEEPS_PATH: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 DEAREST_S = 0.01
 """No request keeps the loop longer: what may take long is done in another thread."""
 
@@ -87,7 +90,9 @@ class ControlServer:
     async def serve(self, listening: socket.socket) -> None:
         """Take connections on a listening socket."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(lambda: Connection(self), sock=listening, backlog=BACKLOG)
+        self._server = await loop.create_unix_server(
+            lambda: Connection(self), sock=listening, backlog=BACKLOG, **KEEPS_PATH
+        )
         self._looking = asyncio.create_task(self._look())
 
     async def close(self) -> None:

@@ -186,6 +186,7 @@ def test_timers_outlive_a_kill() -> None:
         child = daemon.child
         assert daemon.end() == 0
         assert not Path(f"/proc/{child}").exists()
+        assert not daemon.socket.exists()
         assert not daemon.log.count("longer than")
 
 
