@@ -30,6 +30,8 @@ EXPLORE_EVERY_S = 60.0
 COOL_BEFORE_S = 60.0
 """A board that would throttle within this time runs nothing dear."""
 LOW_BATTERY = 0.15
+SPARING = 2 / 3
+"""Where heat, supply or the user forbid what is dear: plans up to so much of the dearest one's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +214,8 @@ def _allowed(situation: Situation) -> tuple[tuple[Forecast, ...], str]:
     why = _sparing(situation)
     if not why:
         return present, ""
-    half = max(len(present) // 2, 1)
-    return present[: 1 if situation.signals.throttled else half], why
+    most_ms = SPARING * max(f.likely_ms for f in present)
+    return tuple(f for f in present if f.likely_ms <= most_ms) or present[:1], why
 
 
 def _sparing(situation: Situation) -> str:
