@@ -317,8 +317,8 @@ def draw(axes: Any, results: Mapping[str, Any]) -> None:
     figure.set_size_inches(13, 7.5)
     names = [name for name in DRAWN if name in results["scenarios"]] or list(results["scenarios"])[:3]
     order = list(results["idle_ms"])
-    spec = axes.get_subplotspec().subgridspec(3, len(names), height_ratios=(1, 1.2, 1.8))
-    grid = spec.subplots(sharex="col", squeeze=False)
+    spec = axes.get_subplotspec().subgridspec(4, len(names), height_ratios=(0.08, 1, 1.2, 1.8))
+    grid = [[figure.add_subplot(spec[row, column]) for column in range(len(names))] for row in (1, 2, 3)]
     for column, name in enumerate(names):
         timeline = results["scenarios"][name]["timeline"]
         _draw_load(grid[0][column], timeline, name)
