@@ -121,14 +121,25 @@ def choose(folders: Iterable[Path], wanted: Wanted, choice: str = ON) -> Bundle 
     known = ", ".join(names) or "none is installed"
     if name and name not in names:
         log.warning("fused: there is no bundle '%s' (there are: %s); trying another", name, known)
-    for _, _, folder in sorted(_ranked(every, wanted, name)):
+    fitting = sorted(_ranked(every, wanted, name))
+    interpreter = _runtime(choice) if fitting else None
+    for _, _, folder in fitting if interpreter else ():
         try:
-            return open_bundle(folder, cost)
+            return open_bundle(folder, cost, interpreter)
         except AssistantError as error:
             _warn(error)
-    if choice != ON:
+    if choice != ON and (interpreter or not fitting):
         log.warning("fused: no bundle fits '%s' (there are: %s); understanding goes on without it", choice, known)
     return None
+
+
+def _runtime(choice: str) -> Callable[..., Any] | None:
+    """The interpreter; without one nobody is warned who did not ask for a net, since it is an extra."""
+    try:
+        return find_runtime()
+    except AssistantError as error:
+        log.log(logging.INFO if choice == ON else logging.WARNING, "%s; understanding goes on without it", error)
+        return None
 
 
 def _asked_for(choice: str, names: set[str]) -> tuple[str, str]:
