@@ -70,6 +70,7 @@ def build_parser() -> Parser:
     build.add_argument("--quick", action="store_true", help="a tenth of the data, fewer epochs: minutes")
     build.add_argument("--seed", type=int, default=0)
     build.add_argument("--rounds", type=int, help="how often all data is drawn anew (2; more is better and slower)")
+    build.add_argument("--crowd", type=int, help="further takes of each corpus in which others talk in (500)")
     build.add_argument("--epochs", type=int)
     build.add_argument("--rate", type=float, help="highest learning rate")
     build.add_argument("--jobs", type=int, default=1, help="processes that make data")
@@ -141,7 +142,11 @@ def _order(arguments: argparse.Namespace) -> Order:
         name=arguments.out.name,
         folder=arguments.context,
         places=Places(data_folder(), work / "sounds", work, cache),
-        amounts=replace(amounts, rounds=arguments.rounds or amounts.rounds),
+        amounts=replace(
+            amounts,
+            rounds=arguments.rounds or amounts.rounds,
+            crowd=amounts.crowd if arguments.crowd is None else arguments.crowd,
+        ),
         schedule=replace(schedule, epochs=arguments.epochs or schedule.epochs, rate=arguments.rate or schedule.rate),
         fine_tuning=b.QUICK_FINE_TUNING if arguments.quick else b.FINE_TUNING,
         seed=arguments.seed,
@@ -157,7 +162,7 @@ def _order(arguments: argparse.Namespace) -> Order:
 def repeatable(arguments: argparse.Namespace) -> str:
     """The command that makes the same bundle again, without what depends on where it was made."""
     words = [PROGRAM, "build"]
-    for name in ("context", "seed", "rounds", "epochs", "rate", "variants"):
+    for name in ("context", "seed", "rounds", "crowd", "epochs", "rate", "variants"):
         value = getattr(arguments, name)
         if value not in (None, ""):
             words += [f"--{name}", Path(value).name if name == "context" else str(value)]

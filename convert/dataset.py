@@ -34,14 +34,11 @@ from convert.files import write_arrays
 from convert.recognise import Heard, read_shard
 from convert.synthesize import CUT, FULL, LATTICE, LEAD, TAIL
 
-FORMAT = 2
+FORMAT = 1
 """Raised whenever rows are made otherwise."""
 ROWS_A_TAKE = 5
 LOWER_RANK_WEIGHT = 0.5
 CUT_WEIGHT = 2.0
-BABBLE, BABBLE_DB = "babble", 15.0
-"""Where others babble louder than this below the sentence, it may be whole or not: `whole` learns nothing from it. With
-it the net learns to overlook other voices, and with them who talks into a sentence (measured)."""
 BASIS_TAKES = 600
 """Utterances whose states and tokens the bases are fitted on."""
 SCALE_TAKES = 900
@@ -177,14 +174,6 @@ def labels(heard: Heard, h: Hypothesis) -> tuple[float, float, float]:
     return 0.0, 0.0, 1.0
 
 
-def whole_counts(heard: Heard) -> float:
-    """How much `whole` learns from an utterance."""
-    crowded = heard.noise == BABBLE and heard.snr_db is not None and heard.snr_db < BABBLE_DB
-    if heard.take.kind == FULL and crowded:
-        return 0.0
-    return CUT_WEIGHT if heard.take.kind == CUT else 1.0
-
-
 def wrong_words(heard: Heard, h: Hypothesis, reader: Reader) -> tuple[Floats, Floats]:
     """For each token: 1 if its word was not said, and the weight of knowing so (0 where the sound was cut)."""
     n = len(h.tokens)
@@ -285,7 +274,7 @@ def _take_rows(number: int, heard: Heard, reader: Reader, projection: Projection
         right=np.array(right, np.float32),
         whole=np.array(whole, np.float32),
         right_weight=weights,
-        whole_weight=weights * np.float32(whole_counts(heard)),
+        whole_weight=weights * np.float32(CUT_WEIGHT if take.kind == CUT else 1.0),
         wrong=np.stack(wrong).astype(np.float32),
         wrong_weight=np.stack(wrong_weight).astype(np.float32),
         utterance=np.full(count, number, np.int32),

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import pytest
 from assistant.errors import StorageError
 from assistant.types import Hypothesis
 from assistant.understand.fused.features import Sound
-from convert.dataset import labels, whole_counts
+from convert.dataset import labels
 from convert.recognise import Heard, Places, keep, read_shard, shard_file, shards_of
 from convert.stages import Estimate, check_room
 from convert.synthesize import ALIEN, CUT, FOREIGN, FULL, LATTICE, LEAD, TAIL, Line, Take
@@ -72,23 +71,6 @@ def test_a_hypothesis_is_labelled_by_what_was_said(
 ) -> None:
     h = hypothesis(slots)
     assert labels(heard(take(kind), h), h) == expected
-
-
-@pytest.mark.parametrize(
-    ("kind", "noise", "snr_db", "expected"),
-    [
-        (FULL, "babble", 6.5, 0.0),
-        (FULL, "babble", 20.0, 1.0),
-        (FULL, "event", 6.5, 1.0),
-        (TAIL, "babble", 6.5, 1.0),
-        (CUT, "babble", 6.5, 2.0),
-    ],
-)
-def test_a_whole_sentence_among_other_voices_teaches_nothing_about_being_whole(
-    kind: str, noise: str, snr_db: float, expected: float
-) -> None:
-    h = replace(heard(take(kind), hypothesis(SAID)), noise=noise, snr_db=snr_db)
-    assert whole_counts(h) == expected
 
 
 def test_another_intent_with_the_same_slots_is_wrong() -> None:
