@@ -34,6 +34,8 @@ HOLD_S = 0.5
 """From a provisional decision until its reply: with the silence before it, as long as a sentence takes to go on."""
 LOOK_EVERY_S = 0.05
 LAST_WORDS_S = 2.0
+LAST_FILES_S = 60.0
+"""The same where replies are written to files: nobody waits for the silence after them."""
 RING_S = 60.0
 RING_PAUSE_S = 2.5
 """Silence between two rings, in which the microphone is open."""
@@ -177,7 +179,9 @@ class Mouth:
         self.hush()
 
     def close(self, patience_s: float = LAST_WORDS_S) -> None:
-        """Speak what waits, at most `patience_s`, and end."""
+        """Speak what waits, at most `patience_s`, and end; what is written to files is written in any case."""
+        if self._config.speak.output is not None:
+            patience_s = LAST_FILES_S
         self._items.put((self._hushes, None))
         self._thread.join(patience_s)
         self._hushes += 1
