@@ -38,6 +38,8 @@ def calibration_rows(rows: Rows, seed: int, count: int = CALIBRATION_ROWS) -> Ro
 
 def exported(trained: Trained, spec: FeatureSpec) -> Any:
     """The trained net for one hypothesis, without what only training needs."""
+    _, keras = tensorflow()
+    keras.backend.clear_session()  # else the file holds names that count how many nets this process has made
     net = build(spec, trained.shape, batch=1)
     net.set_weights(trained.weights)
     return net
