@@ -24,6 +24,8 @@ EXAMPLES = """examples:
   assistant models use generic/tiny
 """
 
+LICENCE_WIDTH = 40
+
 _STEPS = {"fetch": "fetching", "unpack": "unpacking", "check": "checking"}
 
 
@@ -78,7 +80,8 @@ def _list(args: argparse.Namespace) -> int:
     else:
         head = ("name", "engine", "language", "size", "state", "licence")
         shown = [
-            [row["name"], row["engine"], row["language"], _size(row), row["state"], row["licence"]] for row in rows
+            [row["name"], row["engine"], row["language"], _size(row), row["state"], _shortened(row["licence"])]
+            for row in rows
         ]
         print(table(head, shown, right=("size",)))
     return 0
@@ -215,7 +218,14 @@ def _row(store: Store, model: Model) -> dict[str, Any]:
 
 
 def _size(row: dict[str, Any]) -> str:
-    return f"{row['size'] / 1e6:.0f} MB" if row["size"] else "packaged"
+    if not row["size"]:
+        return "packaged"
+    return f"{row['size'] / 1e6:.0f} MB" if row["size"] >= 1e6 else f"{row['size'] / 1e3:.0f} kB"
+
+
+def _shortened(licence: str) -> str:
+    """A bundle names the licences of all that it was trained on; `models info` lists them."""
+    return licence if len(licence) <= LICENCE_WIDTH else f"{licence[:LICENCE_WIDTH].rstrip(', ')} …"
 
 
 @contextlib.contextmanager
