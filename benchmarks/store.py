@@ -149,6 +149,7 @@ def _hypothesis_row(h: Hypothesis) -> dict[str, Any]:
         "terminal": h.terminal,
         "response": h.response,
         "spelt": list(h.spelt),
+        "agreement": None if h.agreement is None else asdict(h.agreement),
     }
 
 

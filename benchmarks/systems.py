@@ -87,7 +87,7 @@ class Ours:
         self.context = context = prepared.context
         settings = context.settings
         tuned = (settings.lambda_, settings.prune, settings.rerank, settings.token_penalty)
-        net = f" {bundle.manifest} {bundle.name}" if bundle else ""
+        net = f" looked at by {bundle.name} {bundle.manifest}" if bundle else ""
         self.key = f"{store.code_key()} {recognizer.variant} {context.hash} {tuned} {key}{net}"
 
     def hear(self, utterance: Utterance) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assistant.types import Hypothesis, Transcript
+from assistant.types import Agreement, Hypothesis, Transcript
 from benchmarks import document, figures, tables
 from benchmarks.recordings import spread
 from benchmarks.scoring import mean_of_levels, share
@@ -109,12 +109,14 @@ def test_what_was_heard_comes_back_as_it_was(tmp_path: Path) -> None:
     hypothesis = Hypothesis(
         "orderDrink", {"size": "small", "n": 2}, "a small latte", -1.5, -1.25, np.array([5, 2], np.int32),
         np.array([-0.5, -0.25], np.float32), np.array([-1.0, -2.0], np.float32), terminal=True,
+        agreement=Agreement(1.5, -0.5, -1.25),
     )  # fmt: skip
     heard = Transcript((hypothesis,), "a small latte", "moonshine", "tiny-en/beam8")
     Store(tmp_path).open("clean", "key").put("a.flac", transcript_row(heard))
     back = transcript_of(Store(tmp_path).open("clean", "key").get("a.flac"))
     assert transcript_row(back) == transcript_row(heard)
     assert back.hypotheses[0].score_per_token == hypothesis.score_per_token
+    assert back.hypotheses[0].agreement == hypothesis.agreement
     assert Store(tmp_path).open("clean", "another key").get("a.flac") is None
 
 
