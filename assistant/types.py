@@ -187,7 +187,7 @@ class Hypothesis:
 
     @property
     def score_per_token(self) -> float:
-        """`score` over the number of tokens: the refusal signal S/n (decoding-lab: AUC 1.0 on foreign speech)."""
+        """`score` over the number of tokens: the refusal signal S/n."""
         return self.score / max(len(self.tokens), 1)
 
 
