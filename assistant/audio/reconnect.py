@@ -12,8 +12,10 @@ sound server quietly connects the stream to another microphone.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import get_args
+
+from assistant.transitions import Table, always, row, values
 
 SILENT_AFTER_S = 0.5  # measured on a loaded machine: callback gap p99 40 ms, and the longest without loss 145 ms
 MUTE_AFTER_S = 3.0  # first callbacks came 0.6 to 1.6 s after opening
@@ -103,26 +105,10 @@ class Link:
     retry_at: float = 0.0
 
 
-Guard = Callable[[Link, Event], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """In any of `states`, `event` with a true `guard` leads to `to`; the first row that fits is taken."""
-
-    states: tuple[State, ...]
-    event: type[Event]
-    guard: Guard
-    to: State
-    actions: tuple[Action, ...] = ()
-
-
 def step(link: Link, event: Event) -> tuple[Link, tuple[Action, ...]]:
     """Return the link after `event`, and what to do now. What no row names changes nothing."""
-    for row in TABLE:
-        if link.state in row.states and isinstance(event, row.event) and row.guard(link, event):
-            return _entered(link, row, event.at), row.actions
-    return link, ()
+    taken = TABLE.fitting(link.state, link, event)
+    return (_entered(link, taken.to, event.at), taken.actions) if taken else (link, ())
 
 
 def back_off_s(failures: int) -> float:
@@ -132,60 +118,53 @@ def back_off_s(failures: int) -> float:
 
 def diagram() -> str:
     """The table as a Mermaid state diagram, for the documents."""
-    lines = ["stateDiagram-v2", "    [*] --> closed"]
-    for row in TABLE:
-        guard = "" if row.guard is always else f" [{row.guard.__name__.replace('_', ' ')}]"
-        then = "" if not row.actions else " / " + ", ".join(action.value for action in row.actions)
-        lines += [f"    {state.value} --> {row.to.value}: {row.event.__name__}{guard}{then}" for state in row.states]
-    return "\n".join([*lines, "    ended --> [*]"])
+    return TABLE.diagram(values)
 
 
-def always(_link: Link, _event: Event) -> bool:
-    """No condition."""
-    return True
-
-
-def heard(_link: Link, event: Event) -> bool:
+def heard(_link: Link, event: Look) -> bool:
     """The first sound has come."""
-    return isinstance(event, Look) and event.heard_at is not None
+    return event.heard_at is not None
 
 
-def mute(link: Link, event: Event) -> bool:
+def mute(link: Link, event: Look) -> bool:
     """No sound came within 3 s of opening, or the stream stopped before any."""
-    return isinstance(event, Look) and (not event.active or event.at - link.since > MUTE_AFTER_S)
+    return not event.active or event.at - link.since > MUTE_AFTER_S
 
 
-def lost(link: Link, event: Event) -> bool:
+def lost(link: Link, event: Look) -> bool:
     """Silent for 0.5 s, stopped, or moved to another microphone."""
-    if not isinstance(event, Look):
-        return False
     last = link.since if event.heard_at is None else event.heard_at
     return not event.active or event.moved or event.at - last > SILENT_AFTER_S
 
 
-def due(link: Link, event: Event) -> bool:
+def due(link: Link, event: Look) -> bool:
     """The back-off has passed."""
     return event.at >= link.retry_at
 
 
 OPEN_STATES = (State.CLOSED, State.OPENING, State.STARTING, State.RUNNING, State.WAITING)
 
-TABLE = (
-    Row((State.CLOSED,), Start, always, State.OPENING, (Action.OPEN,)),
-    Row((State.OPENING,), Opened, always, State.STARTING),
-    Row((State.OPENING,), Failed, always, State.WAITING),
-    Row((State.STARTING,), Look, heard, State.RUNNING, (Action.REPORT_BACK,)),
-    Row((State.STARTING,), Look, mute, State.WAITING, (Action.CLOSE, Action.REPORT_LOST)),
-    Row((State.RUNNING,), Look, lost, State.WAITING, (Action.CLOSE, Action.REPORT_LOST)),
-    Row((State.WAITING,), Look, due, State.OPENING, (Action.REFRESH,)),
-    Row(OPEN_STATES, Stop, always, State.ENDED, (Action.CLOSE,)),
+TABLE: Table[State, Link, Event, Action] = Table(
+    start=State.CLOSED,
+    events=get_args(Event),
+    rows=(
+        row((State.CLOSED,), Start, always, State.OPENING, (Action.OPEN,)),
+        row((State.OPENING,), Opened, always, State.STARTING),
+        row((State.OPENING,), Failed, always, State.WAITING),
+        row((State.STARTING,), Look, heard, State.RUNNING, (Action.REPORT_BACK,)),
+        row((State.STARTING,), Look, mute, State.WAITING, (Action.CLOSE, Action.REPORT_LOST)),
+        row((State.RUNNING,), Look, lost, State.WAITING, (Action.CLOSE, Action.REPORT_LOST)),
+        row((State.WAITING,), Look, due, State.OPENING, (Action.REFRESH,)),
+        row(OPEN_STATES, Stop, always, State.ENDED, (Action.CLOSE,)),
+    ),
+    final=(State.ENDED,),
 )
 
 
-def _entered(link: Link, row: Row, at: float) -> Link:
-    entered = replace(link, state=row.to, since=at)
-    if row.to is State.RUNNING:
+def _entered(link: Link, state: State, at: float) -> Link:
+    entered = replace(link, state=state, since=at)
+    if state is State.RUNNING:
         return replace(entered, failures=0)
-    if row.to is State.WAITING:
+    if state is State.WAITING:
         return replace(entered, failures=link.failures + 1, retry_at=at + back_off_s(link.failures))
     return entered

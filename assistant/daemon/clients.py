@@ -8,11 +8,11 @@ OPEN ──a line──► ANSWERING ──answered──► OPEN        Look: i
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Union
+from typing import NoReturn, Union, get_args
 
 from assistant.daemon.protocol import MAX_LINE_BYTES
+from assistant.transitions import Table, always, row
 
 MOST_CLIENTS = 128
 """So many at once; one more is sent away."""
@@ -93,85 +93,69 @@ class Client:
     why: str = ""
 
 
-Guard = Callable[[Client, Event], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """In any of `states`, `event` with a true `guard` leads to `to`; the first row that fits is taken."""
-
-    states: tuple[State, ...]
-    event: type[Event]
-    guard: Guard
-    to: State
-
-
 def step(client: Client, event: Event) -> Client:
     """The client after `event`. What no row names changes no state."""
-    for row in TABLE:
-        if client.state in row.states and isinstance(event, row.event) and row.guard(client, event):
-            why = row.guard.__name__.replace("_", " ") if row.to is State.CUT and row.event is not Left else client.why
-            since = client.since if row.to is client.state else event.at
-            return replace(_counted(client, event), state=row.to, since=since, why=why)
-    return _counted(client, event)
+    counted = _counted(client, event)
+    taken = TABLE.fitting(client.state, client, event)
+    if taken is None:
+        return counted
+    why = taken.condition if taken.to is State.CUT else client.why
+    since = client.since if taken.to is client.state else event.at
+    return replace(counted, state=taken.to, since=since, why=why)
 
 
 def diagram() -> str:
     """The table as a Mermaid state diagram, for the documents."""
-    lines = ["stateDiagram-v2", "    [*] --> open"]
-    for row in TABLE:
-        guard = "" if row.guard is always else f" [{row.guard.__name__.replace('_', ' ')}]"
-        lines += [f"    {state.value} --> {row.to.value}: {row.event.__name__}{guard}" for state in row.states]
-    return "\n".join([*lines, "    cut --> [*]"])
+    return TABLE.diagram()
 
 
-def always(_client: Client, _event: Event) -> bool:
-    """No condition."""
-    return True
-
-
-def the_line_is_too_long(_client: Client, event: Event) -> bool:
+def the_line_is_too_long(_client: Client, event: Received) -> bool:
     """More than MAX_LINE_BYTES without an end."""
-    return isinstance(event, Received) and event.held > MAX_LINE_BYTES
+    return event.held > MAX_LINE_BYTES
 
 
-def too_many_requests_make_no_sense(client: Client, event: Event) -> bool:
+def too_many_requests_make_no_sense(client: Client, event: Answered) -> bool:
     """MOST_FAULTS in a row."""
-    return isinstance(event, Answered) and not event.sense and client.faults + 1 >= MOST_FAULTS
+    return not event.sense and client.faults + 1 >= MOST_FAULTS
 
 
-def wants_events(_client: Client, event: Event) -> bool:
+def wants_events(_client: Client, event: Answered) -> bool:
     """The request was to subscribe."""
-    return isinstance(event, Answered) and event.subscribed
+    return event.subscribed
 
 
-def the_line_is_too_slow(client: Client, event: Event) -> bool:
+def the_line_is_too_slow(client: Client, event: Look) -> bool:
     """It began more than LINE_S ago."""
     return client.line_since is not None and event.at - client.line_since > LINE_S
 
 
-def nothing_was_asked(client: Client, event: Event) -> bool:
+def nothing_was_asked(client: Client, event: Look) -> bool:
     """For IDLE_S."""
     return event.at - client.since > IDLE_S
 
 
-def answers_are_not_taken(_client: Client, event: Event) -> bool:
+def answers_are_not_taken(_client: Client, event: Look) -> bool:
     """For TAKE_S."""
-    return isinstance(event, Look) and event.untaken_since is not None and event.at - event.untaken_since > TAKE_S
+    return event.untaken_since is not None and event.at - event.untaken_since > TAKE_S
 
 
 ALIVE = (State.OPEN, State.ANSWERING, State.SUBSCRIBED)
 
-TABLE = (
-    Row(ALIVE, Left, always, State.CUT),
-    Row(ALIVE, Received, the_line_is_too_long, State.CUT),
-    Row(ALIVE, Look, the_line_is_too_slow, State.CUT),
-    Row(ALIVE, Look, answers_are_not_taken, State.CUT),
-    Row((State.OPEN,), Look, nothing_was_asked, State.CUT),
-    Row((State.OPEN,), Taken, always, State.ANSWERING),
-    Row((State.ANSWERING, State.SUBSCRIBED), Answered, too_many_requests_make_no_sense, State.CUT),
-    Row((State.ANSWERING,), Answered, wants_events, State.SUBSCRIBED),
-    Row((State.ANSWERING,), Answered, always, State.OPEN),
+TABLE: Table[State, Client, Event, NoReturn] = Table(
+    start=State.OPEN,
+    events=get_args(Event),
+    rows=(
+        row(ALIVE, Left, always, State.CUT),
+        row(ALIVE, Received, the_line_is_too_long, State.CUT),
+        row(ALIVE, Look, the_line_is_too_slow, State.CUT),
+        row(ALIVE, Look, answers_are_not_taken, State.CUT),
+        row((State.OPEN,), Look, nothing_was_asked, State.CUT),
+        row((State.OPEN,), Taken, always, State.ANSWERING),
+        row((State.ANSWERING, State.SUBSCRIBED), Answered, too_many_requests_make_no_sense, State.CUT),
+        row((State.ANSWERING,), Answered, wants_events, State.SUBSCRIBED),
+        row((State.ANSWERING,), Answered, always, State.OPEN),
+    ),
+    final=(State.CUT,),
 )
 
 

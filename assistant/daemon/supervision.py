@@ -10,9 +10,10 @@ the whole process stood still (a suspended board, SIGSTOP).
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Union
+from typing import Union, get_args
+
+from assistant.transitions import Table, always, row, values
 
 LATE_S = 2.0
 """A look that comes so late says that the process stood still, not that a part did."""
@@ -119,43 +120,16 @@ class Watched:
     why: str = ""
 
 
-Guard = Callable[[Watched, Event], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """In any of `states`, `event` with a true `guard` leads to `to`; the first row that fits is taken."""
-
-    states: tuple[State, ...]
-    event: type[Event]
-    guard: Guard
-    to: State
-    actions: tuple[Action, ...] = (Action.REPORT,)
-
-
 def step(watched: Watched, event: Event) -> tuple[Watched, tuple[Action, ...]]:
     """The part after `event`, and what to do now. What no row names changes no state."""
     seen = _seen(watched, event)
-    for row in TABLE:
-        if seen.state in row.states and isinstance(event, row.event) and row.guard(seen, event):
-            return _entered(seen, row, event), row.actions
-    return seen, ()
+    taken = TABLE.fitting(seen.state, seen, event)
+    return (_entered(seen, taken.to, event), taken.actions) if taken else (seen, ())
 
 
 def diagram() -> str:
     """The table as a Mermaid state diagram, for the documents."""
-    lines = ["stateDiagram-v2", "    [*] --> stopped"]
-    for row in TABLE:
-        guard = "" if row.guard is always else f" [{row.guard.__name__.replace('_', ' ')}]"
-        then = ", ".join(action.value for action in row.actions if action is not Action.REPORT)
-        then = f" / {then}" if then else ""
-        lines += [f"    {state.value} --> {row.to.value}: {row.event.__name__}{guard}{then}" for state in row.states]
-    return "\n".join(lines)
-
-
-def always(_watched: Watched, _event: Event) -> bool:
-    """No condition."""
-    return True
+    return TABLE.diagram(lambda actions: values(tuple(action for action in actions if action is not Action.REPORT)))
 
 
 def once_too_often(watched: Watched, event: Event) -> bool:
@@ -164,9 +138,9 @@ def once_too_often(watched: Watched, event: Event) -> bool:
     return watched.policy.limit is not None and failures >= watched.policy.limit
 
 
-def stuck(watched: Watched, event: Event) -> bool:
+def stuck(watched: Watched, event: Look) -> bool:
     """It has made no progress for `stuck_s`, or has been starting for longer than `start_s`."""
-    if not isinstance(event, Look) or event.late_s > LATE_S:
+    if event.late_s > LATE_S:
         return False
     if watched.state is State.STARTING:
         return event.at - watched.since > watched.policy.start_s
@@ -174,29 +148,34 @@ def stuck(watched: Watched, event: Event) -> bool:
     return limit is not None and event.progress is not None and event.at - watched.progressed_at > limit
 
 
-def stuck_once_too_often(watched: Watched, event: Event) -> bool:
+def stuck_once_too_often(watched: Watched, event: Look) -> bool:
     """Stuck, and this failure reaches one of the limits."""
     limit = watched.policy.stuck_limit
     hopeless = limit is not None and _failures(watched, event.at) + 1 >= limit
     return stuck(watched, event) and (hopeless or once_too_often(watched, event))
 
 
-def due(watched: Watched, event: Event) -> bool:
+def due(watched: Watched, event: Look) -> bool:
     """The back-off has passed."""
     return event.at >= watched.retry_at
 
 
 ALIVE = (State.STARTING, State.RUNNING)
+REPORT, START, STOP = (Action.REPORT,), (Action.REPORT, Action.START), (Action.REPORT, Action.STOP)
 
-TABLE = (
-    Row((State.STOPPED, State.GIVEN_UP), Begin, always, State.STARTING, (Action.REPORT, Action.START)),
-    Row((State.STARTING,), Started, always, State.RUNNING),
-    Row(ALIVE, Ended, once_too_often, State.GIVEN_UP, (Action.REPORT, Action.STOP)),
-    Row(ALIVE, Ended, always, State.WAITING, (Action.REPORT, Action.STOP)),
-    Row(ALIVE, Look, stuck_once_too_often, State.GIVEN_UP, (Action.REPORT, Action.STOP)),
-    Row(ALIVE, Look, stuck, State.WAITING, (Action.REPORT, Action.STOP)),
-    Row((State.WAITING,), Look, due, State.STARTING, (Action.REPORT, Action.START)),
-    Row((*ALIVE, State.WAITING, State.GIVEN_UP), Stop, always, State.STOPPED, (Action.REPORT, Action.STOP)),
+TABLE: Table[State, Watched, Event, Action] = Table(
+    start=State.STOPPED,
+    events=get_args(Event),
+    rows=(
+        row((State.STOPPED, State.GIVEN_UP), Begin, always, State.STARTING, START),
+        row((State.STARTING,), Started, always, State.RUNNING, REPORT),
+        row(ALIVE, Ended, once_too_often, State.GIVEN_UP, STOP),
+        row(ALIVE, Ended, always, State.WAITING, STOP),
+        row(ALIVE, Look, stuck_once_too_often, State.GIVEN_UP, STOP),
+        row(ALIVE, Look, stuck, State.WAITING, STOP),
+        row((State.WAITING,), Look, due, State.STARTING, START),
+        row((*ALIVE, State.WAITING, State.GIVEN_UP), Stop, always, State.STOPPED, STOP),
+    ),
 )
 
 
@@ -214,13 +193,13 @@ def _seen(watched: Watched, event: Event) -> Watched:
     return replace(watched, progress=event.progress, progressed_at=event.at) if moved else watched
 
 
-def _entered(watched: Watched, row: Row, event: Event) -> Watched:
-    entered = replace(watched, state=row.to, since=event.at)
-    if row.to is State.STARTING:
+def _entered(watched: Watched, state: State, event: Event) -> Watched:
+    entered = replace(watched, state=state, since=event.at)
+    if state is State.STARTING:
         return replace(entered, starts=watched.starts + 1)
-    if row.to is State.RUNNING:
+    if state is State.RUNNING:
         return replace(entered, progress=None, progressed_at=event.at)
-    if row.to in (State.WAITING, State.GIVEN_UP):
+    if state in (State.WAITING, State.GIVEN_UP):
         failures = _failures(watched, event.at) + 1
         why = event.why if isinstance(event, Ended) else "it made no progress"
         return replace(entered, failures=failures, retry_at=event.at + watched.policy.back_off_s(failures), why=why)

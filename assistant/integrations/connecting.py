@@ -13,9 +13,10 @@ from the first time: it takes a person to change that, and some brokers lock out
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Union
+from typing import NoReturn, Union, get_args
+
+from assistant.transitions import Table, always, row
 
 FIRST_BACK_OFF_S = 0.5
 LONGEST_BACK_OFF_S = 4.0
@@ -99,25 +100,10 @@ class Link:
     why: str = ""
 
 
-Guard = Callable[[Link, Event], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """In any of `states`, `event` with a true `guard` leads to `to`; the first row that fits is taken."""
-
-    states: tuple[State, ...]
-    event: type[Event]
-    guard: Guard
-    to: State
-
-
 def step(link: Link, event: Event) -> Link:
     """The link after `event`. What no row names changes nothing."""
-    for row in TABLE:
-        if link.state in row.states and isinstance(event, row.event) and row.guard(link, event):
-            return _entered(link, row.to, event)
-    return link
+    taken = TABLE.fitting(link.state, link, event)
+    return _entered(link, taken.to, event) if taken else link
 
 
 def back_off_s(failures: int, spread: float) -> float:
@@ -128,32 +114,28 @@ def back_off_s(failures: int, spread: float) -> float:
 
 def diagram() -> str:
     """The table as a Mermaid state diagram, for the documents."""
-    lines = ["stateDiagram-v2", "    [*] --> off"]
-    for row in TABLE:
-        guard = "" if row.guard is always else f" [{row.guard.__name__.replace('_', ' ')}]"
-        lines += [f"    {state.value} --> {row.to.value}: {row.event.__name__}{guard}" for state in row.states]
-    return "\n".join([*lines, "    stopped --> [*]"])
+    return TABLE.diagram()
 
 
-def always(_link: Link, _event: Event) -> bool:
-    """No condition."""
-    return True
-
-
-def due(link: Link, event: Event) -> bool:
+def due(link: Link, event: Look) -> bool:
     """The back-off has passed."""
     return event.at >= link.retry_at
 
 
 ALIVE = (State.OFF, State.CONNECTING, State.CONNECTED, State.WAITING)
 
-TABLE = (
-    Row((State.OFF,), Start, always, State.CONNECTING),
-    Row((State.CONNECTING,), Connected, always, State.CONNECTED),
-    Row((State.CONNECTING, State.CONNECTED), Failed, always, State.WAITING),
-    Row((State.CONNECTING, State.CONNECTED), Refused, always, State.WAITING),
-    Row((State.WAITING,), Look, due, State.CONNECTING),
-    Row(ALIVE, Stop, always, State.STOPPED),
+TABLE: Table[State, Link, Event, NoReturn] = Table(
+    start=State.OFF,
+    events=get_args(Event),
+    rows=(
+        row((State.OFF,), Start, always, State.CONNECTING),
+        row((State.CONNECTING,), Connected, always, State.CONNECTED),
+        row((State.CONNECTING, State.CONNECTED), Failed, always, State.WAITING),
+        row((State.CONNECTING, State.CONNECTED), Refused, always, State.WAITING),
+        row((State.WAITING,), Look, due, State.CONNECTING),
+        row(ALIVE, Stop, always, State.STOPPED),
+    ),
+    final=(State.STOPPED,),
 )
 
 

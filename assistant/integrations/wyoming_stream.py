@@ -10,9 +10,10 @@ A client may send sound for as long as it likes: for a transcript only so much i
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Union
+from typing import Union, get_args
+
+from assistant.transitions import Table, always, row, values
 
 STALLED_S = 10.0
 """A client that began to send sound and stops in the middle is cut off after so long."""
@@ -106,82 +107,64 @@ class Stream:
     heard_s: float = 0.0
 
 
-Guard = Callable[[Stream, Event], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """In any of `states`, `event` with a true `guard` leads to `to` (None: as before); the first that fits is taken."""
-
-    states: tuple[State, ...]
-    event: type[Event]
-    guard: Guard
-    to: State | None
-    actions: tuple[Action, ...] = ()
-
-
 def step(stream: Stream, event: Event) -> tuple[Stream, tuple[Action, ...]]:
     """The stream after `event`, and what to do now. What no row names changes nothing."""
     seen = stream if isinstance(event, (Look, Detected)) else replace(stream, at=event.at)
     if isinstance(event, Asked):
         seen = replace(seen, purpose=event.purpose)
-    for row in TABLE:
-        if stream.state in row.states and isinstance(event, row.event) and row.guard(seen, event):
-            heard_s = 0.0 if Action.BEGIN in row.actions else seen.heard_s
-            if isinstance(event, Sound) and Action.KEEP in row.actions:
-                heard_s += event.seconds
-            return replace(seen, state=row.to or stream.state, heard_s=heard_s), row.actions
-    return seen, ()
+    taken = TABLE.fitting(stream.state, seen, event)
+    if taken is None:
+        return seen, ()
+    heard_s = 0.0 if Action.BEGIN in taken.actions else seen.heard_s
+    if isinstance(event, Sound) and Action.KEEP in taken.actions:
+        heard_s += event.seconds
+    return replace(seen, state=taken.to, heard_s=heard_s), taken.actions
 
 
 def diagram() -> str:
     """The table as a Mermaid state diagram, for the documents."""
-    lines = ["stateDiagram-v2", "    [*] --> idle"]
-    for row in TABLE:
-        guard = "" if row.guard is always else f" [{row.guard.__name__.replace('_', ' ')}]"
-        then = "" if not row.actions else " / " + ", ".join(action.value for action in row.actions)
-        lines += [f"    {s.value} --> {(row.to or s).value}: {row.event.__name__}{guard}{then}" for s in row.states]
-    return "\n".join([*lines, "    cut --> [*]"])
+    return TABLE.diagram(values)
 
 
-def always(_stream: Stream, _event: Event) -> bool:
-    """No condition."""
-    return True
-
-
-def for_a_transcript(stream: Stream, _event: Event) -> bool:
+def for_a_transcript(stream: Stream, _event: Started) -> bool:
     """The client wants to know what was said."""
     return stream.purpose is Purpose.TRANSCRIPT
 
 
-def enough(stream: Stream, event: Event) -> bool:
+def enough(stream: Stream, event: Sound) -> bool:
     """As much was heard as is ever kept."""
-    return isinstance(event, Sound) and stream.heard_s + event.seconds >= stream.cap_s
+    return stream.heard_s + event.seconds >= stream.cap_s
 
 
-def stalled(stream: Stream, event: Event) -> bool:
+def stalled(stream: Stream, event: Look) -> bool:
     """Nothing came for STALLED_S."""
     return event.at - stream.at > STALLED_S
 
 
-def forgotten(stream: Stream, event: Event) -> bool:
+def forgotten(stream: Stream, event: Look) -> bool:
     """Nothing came for IDLE_S."""
     return event.at - stream.at > IDLE_S
 
 
 OPEN = (State.IDLE, State.HEARING, State.SATED, State.DETECTING, State.DETECTED)
 
-TABLE = (
-    Row(OPEN, Asked, always, State.IDLE),
-    Row(OPEN, Started, for_a_transcript, State.HEARING, (Action.BEGIN,)),
-    Row(OPEN, Started, always, State.DETECTING, (Action.BEGIN,)),
-    Row((State.HEARING,), Sound, enough, State.SATED, (Action.KEEP, Action.TRANSCRIBE)),
-    Row((State.HEARING,), Sound, always, None, (Action.KEEP,)),
-    Row((State.HEARING,), Stopped, always, State.IDLE, (Action.TRANSCRIBE,)),
-    Row((State.SATED, State.DETECTED), Stopped, always, State.IDLE),
-    Row((State.DETECTING, State.DETECTED), Sound, always, None, (Action.DETECT,)),
-    Row((State.DETECTING,), Detected, always, State.DETECTED),
-    Row((State.DETECTING,), Stopped, always, State.IDLE, (Action.NOT_DETECTED,)),
-    Row(OPEN[1:], Look, stalled, State.CUT),
-    Row((State.IDLE,), Look, forgotten, State.CUT),
+TABLE: Table[State, Stream, Event, Action] = Table(
+    start=State.IDLE,
+    events=get_args(Event),
+    rows=(
+        row(OPEN, Asked, always, State.IDLE),
+        row(OPEN, Started, for_a_transcript, State.HEARING, (Action.BEGIN,)),
+        row(OPEN, Started, always, State.DETECTING, (Action.BEGIN,)),
+        row((State.HEARING,), Sound, enough, State.SATED, (Action.KEEP, Action.TRANSCRIBE)),
+        row((State.HEARING,), Sound, always, State.HEARING, (Action.KEEP,)),
+        row((State.HEARING,), Stopped, always, State.IDLE, (Action.TRANSCRIBE,)),
+        row((State.SATED, State.DETECTED), Stopped, always, State.IDLE),
+        row((State.DETECTING,), Sound, always, State.DETECTING, (Action.DETECT,)),
+        row((State.DETECTED,), Sound, always, State.DETECTED, (Action.DETECT,)),
+        row((State.DETECTING,), Detected, always, State.DETECTED),
+        row((State.DETECTING,), Stopped, always, State.IDLE, (Action.NOT_DETECTED,)),
+        row(OPEN[1:], Look, stalled, State.CUT),
+        row((State.IDLE,), Look, forgotten, State.CUT),
+    ),
+    final=(State.CUT,),
 )

@@ -8,11 +8,12 @@ shows the table as a diagram, drawn by `diagram`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from assistant.errors import ConfigError
 from assistant.listen.activity import frames
+from assistant.transitions import Table, always, row
 from assistant.types import EndReason
 
 
@@ -171,11 +172,8 @@ class Endpoint:
 def step(endpoint: Endpoint, event: Event, settings: EndpointSettings) -> tuple[Endpoint, tuple[Output, ...]]:
     """Apply the first row of TABLE that fits; an event that no row is for changes no state."""
     endpoint = _advance(endpoint, event)
-    situation = Situation(endpoint, event, settings)
-    for row in TABLE:
-        if endpoint.state in row.sources and isinstance(event, row.events) and row.guard(situation):
-            return replace(endpoint, state=row.target), row.outputs
-    return endpoint, ()
+    taken = TABLE.fitting(endpoint.state, Situation(endpoint, settings), event)
+    return (replace(endpoint, state=taken.to), taken.actions) if taken else (endpoint, ())
 
 
 def _advance(endpoint: Endpoint, event: Event) -> Endpoint:
@@ -195,7 +193,6 @@ class Situation:
     """What guards look at."""
 
     endpoint: Endpoint
-    event: Event
     settings: EndpointSettings
 
     def silent(self, silence_s: float) -> bool:
@@ -203,38 +200,8 @@ class Situation:
         return self.endpoint.now - self.endpoint.voiced >= frames(silence_s)
 
 
-Guard = Callable[[Situation], bool]
-
-
-def _always(_: Situation) -> bool:
-    return True
-
-
-def _capped(at: Situation) -> bool:
+def _capped(at: Situation, _event: object) -> bool:
     return at.endpoint.now + 1 - at.endpoint.begin >= frames(at.settings.cap_s)
-
-
-def _terminal(at: Situation) -> bool:
-    return isinstance(at.event, SpeculationReady) and at.event.terminal
-
-
-def _complete(at: Situation) -> bool:
-    return isinstance(at.event, SpeculationReady) and at.event.complete
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """In one of `sources`, on one of `events`, if `guard` holds: make `outputs` and go to `target`.
-
-    when: the guard in words, for the diagram; "" when there is none.
-    """
-
-    sources: tuple[State, ...]
-    events: tuple[type[Event], ...]
-    target: State
-    outputs: tuple[Output, ...] = ()
-    guard: Guard = _always
-    when: str = ""
 
 
 _S = State
@@ -243,70 +210,68 @@ _SPECULATIVE = (_S.SPECULATED, _S.COMPLETE, _S.TERMINAL)
 _ACTIVE = (_S.SPEECH, _S.PAUSE, *_SPECULATIVE, _S.HELD)
 _END_SILENCE, _END_COMPLETE, _END_CAP = End(EndReason.SILENCE), End(EndReason.COMPLETE), End(EndReason.CAP)
 
-TABLE: tuple[Row, ...] = (
-    Row((_S.IDLE,), (Voiced,), _S.SPEECH, (Begin(),), lambda at: at.settings.always, "always listening"),
-    Row((_S.IDLE,), (Press,), _S.HELD, (Begin(),)),
-    # The cap comes before everything that would let an utterance go on.
-    Row(_SPECULATIVE, (Voiced,), _S.IDLE, (DiscardSpeculation(), _END_CAP), _capped, "cap_s reached"),
-    Row(_ACTIVE, _FRAME, _S.IDLE, (_END_CAP,), _capped, "cap_s reached"),
-    # Speech goes on.
-    Row(_SPECULATIVE, (Voiced,), _S.SPEECH, (DiscardSpeculation(),)),
-    Row((_S.PAUSE,), (Voiced,), _S.SPEECH),
-    # Silence. What is undecided never ends an utterance.
-    Row(
-        (_S.SPEECH, _S.PAUSE),
-        (Unvoiced,),
-        _S.SPECULATED,
-        (Speculate(),),
-        lambda at: at.silent(at.settings.speculate_s),
-        "silence ≥ speculate_s",
+TABLE: Table[State, Situation, Event, Output] = Table(
+    start=_S.IDLE,
+    events=get_args(Event),
+    rows=(
+        row((_S.IDLE,), Voiced, lambda at, _: at.settings.always, _S.SPEECH, (Begin(),), condition="always listening"),
+        row((_S.IDLE,), Press, always, _S.HELD, (Begin(),)),
+        # The cap comes before everything that would let an utterance go on.
+        row(_SPECULATIVE, Voiced, _capped, _S.IDLE, (DiscardSpeculation(), _END_CAP), condition="cap_s reached"),
+        row(_ACTIVE, _FRAME, _capped, _S.IDLE, (_END_CAP,), condition="cap_s reached"),
+        # Speech goes on.
+        row(_SPECULATIVE, Voiced, always, _S.SPEECH, (DiscardSpeculation(),)),
+        row((_S.PAUSE,), Voiced, always, _S.SPEECH),
+        # Silence. What is undecided never ends an utterance.
+        row(
+            (_S.SPEECH, _S.PAUSE),
+            Unvoiced,
+            lambda at, _: at.silent(at.settings.speculate_s),
+            _S.SPECULATED,
+            (Speculate(),),
+            condition="silence ≥ speculate_s",
+        ),
+        row((_S.SPEECH,), Unvoiced, always, _S.PAUSE),
+        row(
+            (_S.SPECULATED,),
+            Unvoiced,
+            lambda at, _: at.silent(at.settings.incomplete_s),
+            _S.IDLE,
+            (_END_SILENCE,),
+            condition="silence ≥ incomplete_s",
+        ),
+        row(
+            (_S.COMPLETE,),
+            Unvoiced,
+            lambda at, _: at.silent(at.settings.complete_s),
+            _S.IDLE,
+            (_END_COMPLETE,),
+            condition="silence ≥ complete_s",
+        ),
+        row(
+            (_S.TERMINAL,),
+            Unvoiced,
+            lambda at, _: at.silent(at.settings.terminal_s),
+            _S.IDLE,
+            (_END_COMPLETE,),
+            condition="silence ≥ terminal_s",
+        ),
+        # Recognition answers.
+        row((_S.SPECULATED,), SpeculationReady, lambda _, event: event.terminal, _S.TERMINAL, condition="terminal"),
+        row((_S.SPECULATED,), SpeculationReady, lambda _, event: event.complete, _S.COMPLETE, condition="complete"),
+        # The button.
+        row(_SPECULATIVE, Press, always, _S.HELD, (DiscardSpeculation(),)),
+        row((_S.SPEECH, _S.PAUSE), Press, always, _S.HELD),
+        row((_S.HELD,), Release, always, _S.IDLE, (End(EndReason.RELEASED),)),
+        row(_ACTIVE, StreamEnd, always, _S.IDLE, (End(EndReason.STREAM_END),)),
+        row(_ACTIVE, Reset, always, _S.IDLE, (Abandon(),)),
     ),
-    Row((_S.SPEECH,), (Unvoiced,), _S.PAUSE),
-    Row(
-        (_S.SPECULATED,),
-        (Unvoiced,),
-        _S.IDLE,
-        (_END_SILENCE,),
-        lambda at: at.silent(at.settings.incomplete_s),
-        "silence ≥ incomplete_s",
-    ),
-    Row(
-        (_S.COMPLETE,),
-        (Unvoiced,),
-        _S.IDLE,
-        (_END_COMPLETE,),
-        lambda at: at.silent(at.settings.complete_s),
-        "silence ≥ complete_s",
-    ),
-    Row(
-        (_S.TERMINAL,),
-        (Unvoiced,),
-        _S.IDLE,
-        (_END_COMPLETE,),
-        lambda at: at.silent(at.settings.terminal_s),
-        "silence ≥ terminal_s",
-    ),
-    # Recognition answers.
-    Row((_S.SPECULATED,), (SpeculationReady,), _S.TERMINAL, (), _terminal, "terminal"),
-    Row((_S.SPECULATED,), (SpeculationReady,), _S.COMPLETE, (), _complete, "complete"),
-    # The button.
-    Row(_SPECULATIVE, (Press,), _S.HELD, (DiscardSpeculation(),)),
-    Row((_S.SPEECH, _S.PAUSE), (Press,), _S.HELD),
-    Row((_S.HELD,), (Release,), _S.IDLE, (End(EndReason.RELEASED),)),
-    Row(_ACTIVE, (StreamEnd,), _S.IDLE, (End(EndReason.STREAM_END),)),
-    Row(_ACTIVE, (Reset,), _S.IDLE, (Abandon(),)),
 )
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", f"    [*] --> {State.IDLE.value}"]
-    for row in TABLE:
-        event = " or ".join(event.__name__ for event in row.events)
-        guard = f" [{row.when}]" if row.when else ""
-        outputs = "".join(f" / {_name(output)}" for output in row.outputs)
-        lines += [f"    {source.value} --> {row.target.value}: {event}{guard}{outputs}" for source in row.sources]
-    return "\n".join(lines) + "\n"
+    """The table as a Mermaid state diagram, for the documents."""
+    return TABLE.diagram(lambda outputs: " / ".join(map(_name, outputs)))
 
 
 def _name(output: Output) -> str:

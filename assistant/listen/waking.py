@@ -8,10 +8,11 @@ shows the table as a diagram, drawn by `diagram`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from assistant.errors import ConfigError
+from assistant.transitions import Table, always, row
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,143 +161,100 @@ class Waking:
 
 def step(waking: Waking, event: Event, settings: WakingSettings) -> tuple[Waking, tuple[Output, ...]]:
     """Apply the first row of TABLE that fits; an event that no row is for changes nothing."""
-    situation = Situation(waking, event, settings)
-    for row in TABLE:
-        if waking.state in row.sources and isinstance(event, row.events) and row.guard(situation):
-            return replace(row.update(situation), state=row.target), row.outputs
-    return waking, ()
+    taken = TABLE.fitting(waking.state, Situation(waking, settings), event)
+    return (_entered(waking, taken.to, event, settings), taken.actions) if taken else (waking, ())
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What guards and updates look at."""
+    """What guards look at."""
 
     waking: Waking
-    event: Event
     settings: WakingSettings
 
-    @property
-    def at(self) -> float:
-        """The event's time; minus infinity for events without one."""
-        return getattr(self.event, "at", float("-inf"))
 
-
-Guard = Callable[[Situation], bool]
-Update = Callable[[Situation], Waking]
-
-
-def _always(_: Situation) -> bool:
-    return True
-
-
-def _closed(now: Situation) -> bool:
+def _closed(now: Situation, event: Heard) -> bool:
     until = now.waking.until
-    return until is not None and now.at >= until + now.settings.sure_s
+    return until is not None and event.at >= until + now.settings.sure_s
 
 
-def _unopened(now: Situation) -> bool:
-    return now.waking.until is None
+def _silent(now: Situation, event: Heard) -> bool:
+    return not now.waking.hailed and event.at >= now.waking.word_end + now.settings.hail_s
 
 
-def _silent(now: Situation) -> bool:
-    return not now.waking.hailed and now.at >= now.waking.word_end + now.settings.hail_s
+def _at_its_beginning(now: Situation, event: Detected) -> bool:
+    return event.at - now.waking.began <= now.settings.rewake_s
 
 
-def _at_its_beginning(now: Situation) -> bool:
-    return now.at - now.waking.began <= now.settings.rewake_s
-
-
-def _echo(now: Situation) -> bool:
+def _echo(now: Situation, event: SpeechEnded) -> bool:
     tail_end = now.waking.word_end + now.settings.tail_s
-    return now.waking.began <= tail_end and now.at <= tail_end
-
-
-def _same(now: Situation) -> Waking:
-    return now.waking
-
-
-def _woken(now: Situation) -> Waking:
-    return replace(now.waking, word_end=now.at, until=now.at + now.settings.awake_s, hailed=False)
-
-
-def _began(now: Situation) -> Waking:
-    return replace(now.waking, began=now.at)
-
-
-def _reawake(now: Situation) -> Waking:
-    return replace(now.waking, until=now.waking.word_end + now.settings.awake_s)
-
-
-def _ended(now: Situation) -> Waking:
-    return replace(now.waking, until=now.at + now.settings.linger_s)
-
-
-def _opened(now: Situation) -> Waking:
-    return replace(now.waking, until=now.at + now.settings.follow_up_s)
-
-
-def _unopen(now: Situation) -> Waking:
-    return replace(now.waking, until=None)
-
-
-def _hailed(now: Situation) -> Waking:
-    return replace(now.waking, hailed=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """In one of `sources`, on one of `events`, if `guard` holds: `update`, make `outputs` and go to `target`.
-
-    when: the guard in words, for the diagram; "" when there is none.
-    """
-
-    sources: tuple[State, ...]
-    events: tuple[type[Event], ...]
-    target: State
-    outputs: tuple[Output, ...] = ()
-    guard: Guard = _always
-    when: str = ""
-    update: Update = _same
+    return now.waking.began <= tail_end and event.at <= tail_end
 
 
 _S = State
 _WAITING = (_S.AWAKE, _S.FOLLOW_UP, _S.LINGERING)
 
-TABLE: tuple[Row, ...] = (
-    # The wake word wakes at any time, except inside a command that is well under way.
-    Row((_S.ASLEEP, *_WAITING), (Detected,), _S.AWAKE, (Wake(),), update=_woken),
-    Row(
-        (_S.LISTENING,),
-        (Detected,),
-        _S.AWAKE,
-        (GiveUp(), Wake()),
-        _at_its_beginning,
-        "≤ rewake_s after it began",
-        update=_woken,
+TABLE: Table[State, Situation, Event, Output] = Table(
+    start=_S.ASLEEP,
+    events=get_args(Event),
+    rows=(
+        # The wake word wakes at any time, except inside a command that is well under way.
+        row((_S.ASLEEP, *_WAITING), Detected, always, _S.AWAKE, (Wake(),)),
+        row(
+            (_S.LISTENING,),
+            Detected,
+            _at_its_beginning,
+            _S.AWAKE,
+            (GiveUp(), Wake()),
+            condition="≤ rewake_s after it began",
+        ),
+        # Speech. While asleep only the button begins an utterance.
+        row((_S.ASLEEP, *_WAITING), SpeechBegan, always, _S.LISTENING),
+        row((_S.LISTENING,), SpeechEnded, _echo, _S.AWAKE, (GiveUp(),), condition="the word's echo"),
+        row((_S.LISTENING,), SpeechEnded, always, _S.LINGERING),
+        row((_S.LISTENING,), SpeechAbandoned, always, _S.ASLEEP, (Sleep(),)),
+        # A question. Its window opens with the first sound after the reply.
+        row((_S.ASLEEP, *_WAITING), Asked, always, _S.FOLLOW_UP),
+        row((_S.FOLLOW_UP,), Reset, always, _S.FOLLOW_UP),
+        row(
+            (_S.FOLLOW_UP,),
+            Heard,
+            lambda now, _: now.waking.until is None,
+            _S.FOLLOW_UP,
+            condition="window not open",
+        ),
+        # Time passes.
+        row(_WAITING, Heard, _closed, _S.ASLEEP, (Sleep(),), condition="window closed"),
+        row((_S.AWAKE,), Heard, _silent, _S.AWAKE, (Hail(),), condition="silence ≥ hail_s"),
+        row((_S.LISTENING, _S.LINGERING), Reset, always, _S.ASLEEP, (Sleep(),)),
+        row((*_WAITING, _S.LISTENING), StreamEnd, always, _S.ASLEEP, (Sleep(),)),
     ),
-    # Speech. While asleep only the button begins an utterance.
-    Row((_S.ASLEEP, *_WAITING), (SpeechBegan,), _S.LISTENING, update=_began),
-    Row((_S.LISTENING,), (SpeechEnded,), _S.AWAKE, (GiveUp(),), _echo, "the word's echo", update=_reawake),
-    Row((_S.LISTENING,), (SpeechEnded,), _S.LINGERING, update=_ended),
-    Row((_S.LISTENING,), (SpeechAbandoned,), _S.ASLEEP, (Sleep(),)),
-    # A question. Its window opens with the first sound after the reply.
-    Row((_S.ASLEEP, *_WAITING), (Asked,), _S.FOLLOW_UP, update=_unopen),
-    Row((_S.FOLLOW_UP,), (Reset,), _S.FOLLOW_UP, update=_unopen),
-    Row((_S.FOLLOW_UP,), (Heard,), _S.FOLLOW_UP, (), _unopened, "window not open", update=_opened),
-    # Time passes.
-    Row(_WAITING, (Heard,), _S.ASLEEP, (Sleep(),), _closed, "window closed"),
-    Row((_S.AWAKE,), (Heard,), _S.AWAKE, (Hail(),), _silent, "silence ≥ hail_s", update=_hailed),
-    Row((_S.LISTENING, _S.LINGERING), (Reset,), _S.ASLEEP, (Sleep(),)),
-    Row((*_WAITING, _S.LISTENING), (StreamEnd,), _S.ASLEEP, (Sleep(),)),
 )
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", f"    [*] --> {State.ASLEEP.value}"]
-    for row in TABLE:
-        event = " or ".join(event.__name__ for event in row.events)
-        guard = f" [{row.when}]" if row.when else ""
-        outputs = "".join(f" / {type(output).__name__}" for output in row.outputs)
-        lines += [f"    {source.value} --> {row.target.value}: {event}{guard}{outputs}" for source in row.sources]
-    return "\n".join(lines) + "\n"
+    """The table as a Mermaid state diagram, for the documents."""
+    return TABLE.diagram(lambda outputs: " / ".join(type(output).__name__ for output in outputs))
+
+
+def _entered(waking: Waking, state: State, event: Event, settings: WakingSettings) -> Waking:
+    """What is remembered when `event` leads to `state`, which may be the state that was."""
+    entered = replace(waking, state=state, until=_closing(waking, state, event, settings))
+    if isinstance(event, Detected):
+        return replace(entered, word_end=event.at, hailed=False)
+    if isinstance(event, SpeechBegan):
+        return replace(entered, began=event.at)
+    if isinstance(event, Heard) and state is State.AWAKE:
+        return replace(entered, hailed=True)
+    return entered
+
+
+def _closing(waking: Waking, state: State, event: Event, settings: WakingSettings) -> float | None:
+    """When the window closes in which the next words must begin; None: the next frame opens it."""
+    if isinstance(event, Detected):
+        return event.at + settings.awake_s
+    if isinstance(event, SpeechEnded):
+        return waking.word_end + settings.awake_s if state is State.AWAKE else event.at + settings.linger_s
+    if state is State.FOLLOW_UP:
+        return event.at + settings.follow_up_s if isinstance(event, Heard) else None
+    return waking.until

@@ -147,4 +147,4 @@ def test_every_state_can_be_left_for_the_end() -> None:
 def test_the_document_shows_the_table() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     assert diagram() in text
-    assert diagram().count("-->") == sum(len(row.states) for row in TABLE) + 2
+    assert diagram().count("-->") == sum(len(row.states) for row in TABLE.rows) + 2

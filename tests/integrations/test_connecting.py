@@ -85,4 +85,4 @@ def test_whatever_happens_a_wanted_connection_comes_to_an_attempt(
 
 
 def test_the_diagram_shows_every_row() -> None:
-    assert diagram().count("-->") == sum(len(row.states) for row in TABLE) + 2
+    assert diagram().count("-->") == sum(len(row.states) for row in TABLE.rows) + 2

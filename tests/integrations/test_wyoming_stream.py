@@ -101,4 +101,4 @@ def test_never_more_than_the_cap_and_a_chunk_is_kept(events: list[Event]) -> Non
 
 
 def test_the_diagram_shows_every_row() -> None:
-    assert diagram().count("-->") == sum(len(row.states) for row in TABLE) + 2
+    assert diagram().count("-->") == sum(len(row.states) for row in TABLE.rows) + 2

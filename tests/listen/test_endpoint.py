@@ -186,12 +186,12 @@ def test_speculation_is_discarded_just_when_speech_goes_on(events: list[Event]) 
 
 
 def test_every_state_is_reached_and_left_by_the_table() -> None:
-    assert {row.target for row in TABLE} == set(State)
-    assert {source for row in TABLE for source in row.sources} == set(State)
+    assert {row.to for row in TABLE.rows} == set(State)
+    assert {source for row in TABLE.rows for source in row.states} == set(State)
 
 
 def test_the_diagram_in_the_documents_is_current() -> None:
-    assert f"```mermaid\n{diagram()}```\n" in PAGE.read_text(encoding="utf-8")
+    assert f"```mermaid\n{diagram()}\n```\n" in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

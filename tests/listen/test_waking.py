@@ -119,7 +119,7 @@ def test_every_state_can_be_left_and_ends_with_the_stream(state: State) -> None:
     }
     assert after(*ways[state])[0] is state
     assert after(*ways[state], StreamEnd())[0] is State.ASLEEP
-    assert any(state in row.sources and row.target is not state for row in TABLE)
+    assert any(state in row.states and row.to is not state for row in TABLE.rows)
 
 
 MADE_AT: tuple[Callable[[float], Event], ...] = (
