@@ -10,16 +10,8 @@ from typing import Any
 
 import yaml
 
-from assistant.config import (
-    KEYS,
-    SECTIONS,
-    Config,
-    ConfigErrors,
-    assemble,
-    checked,
-    contradictions,
-    unknown_key,
-)
+from assistant.config import Config
+from assistant.config_keys import KEYS, SECTIONS, ConfigErrors, assemble, checked, contradictions, unknown_key
 from assistant.errors import ConfigError
 from assistant.folders import user_config_folder
 

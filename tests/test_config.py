@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.config import KEYS, SECTIONS, Config, ConfigErrors, checked, value_of
+from assistant.config import Config
+from assistant.config_keys import KEYS, SECTIONS, ConfigErrors, checked, value_of
 from assistant.errors import ConfigError
 from assistant.layers import Loaded, load, template
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from assistant.cli.output import add_json_option, plain, print_json, styled, table
 from assistant.cli.settings import load_settings
-from assistant.config import KEYS, ConfigErrors, value_of
+from assistant.config_keys import KEYS, ConfigErrors, value_of
 from assistant.errors import StorageError, UsageError
 from assistant.layers import Loaded, load, template, user_file
 
