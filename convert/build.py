@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,18 @@ from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
 from assistant.types import Fusion
 from assistant.understand.fused.projection import FeatureSpec, Projection, read_projection
-from convert import calibrate, evaluate, model, prune, quantize, stages
+from convert import calibrate, evaluate, model, quantize, stages
 from convert.bundle import Candidate, Origin
-from convert.dataset import Reader, Rows, counts, fit_projection, load_rows
+from convert.dataset import Reader, Rows, counts, fit_projection, load_rows, row_files
 from convert.examples import Seen, of_recordings, of_takes, see
-from convert.files import write_arrays, write_whole
+from convert.files import write_whole
+from convert.nets import Lesson, Recipe, train_all
 from convert.own import own_takes
 from convert.recognise import Places, read_shard
-from convert.train import Schedule, Trained, logits, train
+from convert.train import Schedule, Trained, logits
+from convert.workers import Crew, open_crew
 
 GENERIC = "generic"
-TRAIN_FORMAT = 1
-"""Raised whenever nets are built or trained otherwise."""
 FINE_TUNING = Schedule(epochs=8, rate=1e-3, patience=4)
 QUICK_SCHEDULE, QUICK_FINE_TUNING = Schedule(epochs=8, patience=4), Schedule(epochs=3, rate=1e-3)
 VALIDATION_TAKES = 1200
@@ -47,6 +47,7 @@ class Order:
     ones for training, or None. real: calibrate on those that judge.
 
     precisions: also judge the full net in every precision. costs: the variants, dearest first.
+    jobs: processes here; cluster: the address of one that does the work instead, or "".
     """
 
     name: str
@@ -62,6 +63,7 @@ class Order:
     real: bool = False
     precisions: bool = False
     costs: tuple[str, ...] = ("full", "lite", "tiny")
+    cluster: str = ""
 
     @property
     def folders(self) -> dict[str, str]:
@@ -71,9 +73,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
-    """Everything the nets are trained on and judged by."""
+    """Everything the nets are trained on and judged by. files: names of the files that hold the rows."""
 
     rows: Rows
+    files: tuple[str, ...]
     projection: Projection
     seen: Seen
     real: Seen | None
@@ -92,7 +95,7 @@ class Built:
     seconds: float
 
 
-def gather(order: Order, advance: Advance, tell: Callable[[str], None]) -> dict[str, list[Path]]:
+def gather(order: Order, crew: Crew, advance: Advance, tell: Callable[[str], None]) -> dict[str, list[Path]]:
     """Plan, speak and hear; returns the shards of each corpus. Raises StorageError where disk or memory will not do."""
     shards: dict[Path, list[Any]] = {}
     of: dict[str, list[Path]] = {}
@@ -113,8 +116,8 @@ def gather(order: Order, advance: Advance, tell: Callable[[str], None]) -> dict[
         f"{cost.disk / 1e9:.1f} GB of disk, {cost.memory / 1e9:.1f} GB of memory"
     )
     stages.check_room(cost, order.places.work)
-    stages.speak_all(takes, order.places, advance)
-    stages.hear_all(shards, order.places, order.folders, order.jobs, advance)
+    stages.speak_all(takes, order.places, crew, advance)
+    stages.hear_all(shards, order.places, order.folders, crew, advance)
     return of
 
 
@@ -126,7 +129,10 @@ def prepare(order: Order, of: Mapping[str, Sequence[Path]], advance: Advance) ->
     reader = Reader(order.places.models)
     shards = [shard for found in of.values() for shard in found]
     projection = _projection(order, [*of[stages.READ], *of[stages.TEXTS]], reader)
-    rows = load_rows(shards, reader, projection, order.places.work / "rows", lambda i, n: advance("features", i, n))
+    folder = order.places.work / "rows"
+    rows = load_rows(shards, reader, projection, folder, lambda i, n: advance("features", i, n))
+    files = [file for file in row_files(shards, projection, folder) if file.is_file()]
+    names = tuple(file.relative_to(order.places.work).as_posix() for file in files)
     held = (h for shard in shards for h in read_shard(shard) if h.take.split == "valid")
     seen = see(of_takes(_some(held, VALIDATION_TAKES), reader), projection)
     real = None
@@ -134,19 +140,21 @@ def prepare(order: Order, of: Mapping[str, Sequence[Path]], advance: Advance) ->
         kept = order.places.work / "states"
         heard = of_recordings(order.places.models, kept, lambda i, n: advance("recordings", i, n))
         real = see(heard, projection)
-    return Data(rows, projection, seen, real)
+    return Data(rows, names, projection, seen, real)
 
 
 def build(order: Order, advance: Advance, tell: Callable[[str], None]) -> Built:
     """All stages. Raises AssistantError for whatever is wrong."""
     began = time.perf_counter()
     model.tensorflow()
-    data = prepare(order, gather(order, advance, tell), advance)
+    with open_crew(order.places, order.jobs, order.cluster) as crew:
+        data = prepare(order, gather(order, crew, advance, tell), advance)
+        lesson = Lesson(data.rows, data.projection.spec, data.projection.to_bytes(), data.files)
+        recipe = Recipe(order.costs, order.schedule, order.fine_tuning, order.seed)
+        trained = train_all(recipe, lesson, order.places, crew, advance)
     context: Context | None = load_context(order.folder) if order.folder else None
-    trained: dict[str, Trained] = {}
     candidates, figures = [], {}
     for cost in order.costs:
-        trained[cost] = _trained(order, data, cost, trained.get("full"), advance)
         candidate, figures[cost] = candidate_of(cost, trained[cost], data, order.seed, tell)
         candidates.append(candidate)
     others = tuple(p for p in quantize.PRECISIONS if p != "int8") if order.precisions else ()
@@ -203,50 +211,6 @@ def _against_float(net: Any, seen: Seen, answers: tuple[Any, Any], fusion: Fusio
             "whole": float(np.corrcoef(whole, answers[1])[0, 1]),
         },
     }
-
-
-def _trained(order: Order, data: Data, cost: str, full: Trained | None, advance: Advance) -> Trained:
-    """The net of a cost class: the full one from scratch, smaller ones narrowed from it and trained on."""
-    shape = model.SHAPES[cost]
-    spec = data.projection.spec
-    start = prune.narrowed(full, spec, shape) if full is not None else None
-    schedule = order.schedule if start is None else order.fine_tuning
-    content = [TRAIN_FORMAT, asdict(shape), asdict(schedule), order.seed, len(data.rows), _digest(data, start)]
-    key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
-    file = order.places.work / "trained" / f"{cost}-{key}.npz"
-    if file.is_file():
-        return read_trained(file, shape)
-
-    def told(epoch: int, epochs: int, figures: Mapping[str, float]) -> None:
-        del figures
-        advance(f"train {cost}", epoch, epochs)
-
-    done = train(data.rows, spec, shape, schedule, order.seed, told, start)
-    keep_trained(done, file)
-    return done
-
-
-def keep_trained(trained: Trained, file: Path) -> None:
-    """Write a trained net."""
-    history = np.frombuffer(json.dumps([trained.history, trained.best, trained.seconds]).encode(), np.uint8)
-    write_arrays(file, {"history": history, **{f"w{i:03d}": w for i, w in enumerate(trained.weights)}})
-
-
-def read_trained(file: Path, shape: model.Shape) -> Trained:
-    """Read it again."""
-    with np.load(file) as kept:
-        history, best, seconds = json.loads(kept["history"].tobytes())
-        return Trained(shape, [kept[name] for name in kept.files if name.startswith("w")], history, best, seconds)
-
-
-def _digest(data: Data, start: Sequence[Any] | None) -> str:
-    """A hash of what a net is trained on."""
-    digest = hashlib.sha256(data.projection.to_bytes())
-    rows = data.rows
-    labelled = (rows.right, rows.whole, rows.right_weight, rows.whole_weight, rows.wrong, rows.wrong_weight, rows.valid)
-    for array in (rows.globals, rows.score, rows.utterance, *labelled, *(start or ())):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _projection(order: Order, shards: Sequence[Path], reader: Reader) -> Projection:

@@ -74,6 +74,7 @@ def build_parser() -> Parser:
     build.add_argument("--epochs", type=int)
     build.add_argument("--rate", type=float, help="highest learning rate")
     build.add_argument("--jobs", type=int, default=1, help="processes that make data")
+    build.add_argument("--cluster", default="", help="a Ray cluster makes it: its address, or `local`")
     build.add_argument("--variants", default="full,lite,tiny", help="cost classes, dearest first")
     build.add_argument(
         "--judge", action="store_true", help="calibrate on half A of the labelled orders and report on half B"
@@ -156,6 +157,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         real=arguments.judge,
         precisions=arguments.precisions,
         costs=costs,
+        cluster=arguments.cluster,
     )
 
 

@@ -230,18 +230,28 @@ def load_rows(
     shards: Sequence[Path], reader: Reader, projection: Projection, folder: Path, advance: Callable[[int, int], None]
 ) -> Rows:
     """The rows of all shards, each kept in `folder` under a name that holds what it depends on."""
-    basis = hashlib.sha256(projection.to_bytes()).hexdigest()[:12]
-    parts = []
-    for i, shard in enumerate(shards):
-        file = folder / f"{shard.stem}-{basis}-{FORMAT}.npz"
+    files = row_files(shards, projection, folder)
+    for i, (shard, file) in enumerate(zip(shards, files, strict=True)):
         if not file.is_file():
             rows = rows_of(shard, reader, projection)
             if rows is not None:
                 write_arrays(file, {name: getattr(rows, name) for name in Rows.__dataclass_fields__})
-        if file.is_file():
-            with np.load(file) as kept:
-                parts.append(Rows(*(kept[name] for name in Rows.__dataclass_fields__)))
         advance(i + 1, len(shards))
+    return read_rows(file for file in files if file.is_file())
+
+
+def row_files(shards: Sequence[Path], projection: Projection, folder: Path) -> list[Path]:
+    """Where the rows of each shard are kept in `folder`, if it has any."""
+    basis = hashlib.sha256(projection.to_bytes()).hexdigest()[:12]
+    return [folder / f"{shard.stem}-{basis}-{FORMAT}.npz" for shard in shards]
+
+
+def read_rows(files: Iterable[Path]) -> Rows:
+    """The rows of all files, one behind the other."""
+    parts = []
+    for file in files:
+        with np.load(file) as kept:
+            parts.append(Rows(*(kept[name] for name in Rows.__dataclass_fields__)))
     return Rows.joined(parts)
 
 

@@ -31,8 +31,13 @@ def write_whole(file: Path, data: bytes) -> None:
 
 
 def write_arrays(file: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write arrays as a NumPy archive; the same arrays give the same bytes. Raises StorageError."""
+    """Write arrays as a NumPy archive. Raises StorageError."""
+    write_whole(file, archive(arrays))
+
+
+def archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays as a NumPy archive; the same arrays give the same bytes."""
     out = io.BytesIO()
     # Its other keyword is no array, which the stubs cannot tell from these.
     np.savez(out, **dict[str, Any](arrays))
-    write_whole(file, out.getvalue())
+    return out.getvalue()

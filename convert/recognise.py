@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
 from assistant.listen.clip import cut_clip
 from assistant.listen.vad import open_vad
@@ -27,7 +26,7 @@ from assistant.recognize.moonshine.engine import Moonshine
 from assistant.recognize.moonshine.grammar import MoonshineGrammar
 from assistant.types import Hypothesis, Transcript
 from assistant.understand.fused.features import Sound, level_db
-from convert.files import write_arrays
+from convert.files import archive, write_whole
 from convert.grammars import lattice, text_contexts
 from convert.rooms import Rooms
 from convert.sources import readings, texts
@@ -83,24 +82,26 @@ def shard_file(takes: Sequence[Take], context_hash: str, places: Places) -> Path
 
 
 class Ear:
-    """Recogniser, voice activity, rooms and contexts of one process."""
+    """Recogniser, voice activity, rooms and contexts of one process. It knows those of the text sets."""
 
-    def __init__(self, places: Places, folders: Mapping[str, str]) -> None:
+    def __init__(self, places: Places) -> None:
         self._places = places
         self._engine: Moonshine = create(cache=places.models)
         self._vad = open_vad("silero")
         self._readings = readings(places.data)
         self._rooms = Rooms(places.data, places.work, self._readings)
         self._studio = Studio(places.sounds, places.data, (*RECORDED, *FORMANT, *HELD_OUT))
-        self._contexts = contexts(places.data, folders)
+        self._contexts = contexts(places.data)
         self._prepared: dict[str, MoonshineGrammar] = {}
         self._vocabulary: dict[str, list[str]] = {}
 
-    def hear_shard(self, takes: Sequence[Take], file: Path) -> Path:
-        """Make and decode `takes` into `file`, unless it is there."""
-        if not file.is_file():
-            keep(file, [heard for take in takes if (heard := self.hear(take)) is not None])
-        return file
+    def know(self, own: Iterable[Context]) -> None:
+        """Takes may be under these contexts, too."""
+        self._contexts |= {context.name: context for context in own}
+
+    def hear_shard(self, takes: Sequence[Take]) -> bytes:
+        """Make and decode `takes`: the content of their shard's file."""
+        return packed([heard for take in takes if (heard := self.hear(take)) is not None])
 
     def hear(self, take: Take) -> Heard | None:
         """One take; None when no voice was found in it or no sentence fits."""
@@ -120,9 +121,10 @@ class Ear:
                 take.grammar_text, self._words(take.grammar_text), random.Random(take.key), complete=take.kind == CUT
             )
             return MoonshineGrammar(made.context, self._engine.model), made.said
-        if take.grammar not in self._prepared:
-            self._prepared[take.grammar] = self._engine.prepare(self._contexts[take.grammar])
-        return self._prepared[take.grammar], take.slots
+        context = self._contexts[take.grammar]
+        if context.hash not in self._prepared:
+            self._prepared[context.hash] = self._engine.prepare(context)
+        return self._prepared[context.hash], take.slots
 
     def _words(self, text: str) -> list[str]:
         """Words of the set that a transcript is from: spelling has another vocabulary than prose."""
@@ -134,9 +136,9 @@ class Ear:
         return max(self._vocabulary.values(), key=lambda words: (len(own & set(words)), -len(words)))
 
 
-def contexts(data: Path, folders: Mapping[str, str]) -> dict[str, Context]:
-    """All contexts that takes are heard under, by name: those in `folders` and those made from text sets."""
-    found = [load_context(folder) for folder in folders.values()]
+def contexts(data: Path, own: Iterable[Context] = ()) -> dict[str, Context]:
+    """All contexts that takes are heard under, by name: `own` and those made from text sets."""
+    found = list(own)
     for name, count in TEXT_CONTEXTS.items():
         found += text_contexts(name, texts(data, name), count, TEXT_SEED)
     return {context.name: context for context in found}
@@ -144,6 +146,11 @@ def contexts(data: Path, folders: Mapping[str, str]) -> dict[str, Context]:
 
 def keep(file: Path, heard: Sequence[Heard]) -> None:
     """Write a shard. Raises StorageError."""
+    write_whole(file, packed(heard))
+
+
+def packed(heard: Sequence[Heard]) -> bytes:
+    """The content of a shard's file; the same takes give the same bytes."""
     rows, arrays = [], _Flat()
     for h in heard:
         arrays.add("states", h.sound.states, np.float16)
@@ -160,7 +167,7 @@ def keep(file: Path, heard: Sequence[Heard]) -> None:
             found.append([y.intent, dict(y.slots), y.text, y.score, y.rerank, y.prior, y.terminal, len(y.tokens)])
         lengths = [len(h.sound.states), len(h.sound.voice)]
         rows.append([asdict(h.take), dict(h.truth), h.noise, h.snr_db, h.sound.start_s, lengths, found])
-    write_arrays(file, {"rows": np.frombuffer(json.dumps(rows).encode(), np.uint8), **arrays.joined()})
+    return archive({"rows": np.frombuffer(json.dumps(rows).encode(), np.uint8), **arrays.joined()})
 
 
 def read_shard(file: Path) -> Iterator[Heard]:
@@ -191,10 +198,11 @@ def read_shard(file: Path) -> Iterator[Heard]:
             )
             for rank, (intent, slots, text, score, rerank, prior, terminal, n) in enumerate(found)
         )
-        yield Heard(_take_of(take), truth, noise, snr_db, sound, hypotheses)
+        yield Heard(take_of(take), truth, noise, snr_db, sound, hypotheses)
 
 
-def _take_of(row: dict[str, Any]) -> Take:
+def take_of(row: dict[str, Any]) -> Take:
+    """A take as it was kept (`asdict`)."""
     other = row["other"]
     return Take(**(row | {"line": Line(**row["line"]), "other": Line(**other) if other else None}))
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
 
 from assistant.errors import StorageError
+from assistant.grammar.load import load_context
+from assistant.grammar.tree import Context
 from convert.recognise import Ear, Places, contexts, shard_file, shards_of
 from convert.sources import CROWD_SETS, READ_SETS, TEXT_SETS, readings, texts
 from convert.synthesize import (
@@ -29,13 +30,18 @@ from convert.synthesize import (
     reading_takes,
     spoken_lines,
 )
-from convert.voices import FORMANT, RECORDED, Speaker, installed, speak
+from convert.travel import pack, unpack
+from convert.voices import FORMANT, RECORDED, Speaker, batches, installed, sound_file, speak
+from convert.workers import SOUNDS, Crew, Done, missing
 
 READ, TEXTS = "read", "texts"
 """Corpora beside those of contexts: read speech under lattices, commands of text sets."""
 SECONDS_A_TAKE = 0.35
 BYTES_A_TAKE = 130_000
 MEMORY_A_JOB = 900_000_000
+MEMORY_A_VOICE = 400_000_000
+LIMIT_S = 900.0
+"""A shard takes 10 to 60 s, its worker's start included."""
 TRAINING_MEMORY = 2_500_000_000
 
 Advance = Callable[[str, int, int], None]
@@ -86,7 +92,7 @@ def plan(corpus: str, places: Places, folders: Mapping[str, str], amounts: Amoun
     Raises ContextError, InputError.
     """
     company = company_of(places.data)
-    known = contexts(places.data, folders)
+    known = contexts(places.data, map(load_context, folders.values()))
     made = [context for name, context in known.items() if name not in folders]
     if corpus == TEXTS:
         return [[take for context in made for take in context_takes(context, company, amounts.text, seed)]]
@@ -99,9 +105,9 @@ def plan(corpus: str, places: Places, folders: Mapping[str, str], amounts: Amoun
 
 def estimate(shards: Mapping[Path, Sequence[Take]], jobs: int) -> Estimate:
     """What hearing `shards` will cost, those that are there left out."""
-    missing = sum(len(takes) for file, takes in shards.items() if not file.is_file())
-    memory = jobs * MEMORY_A_JOB if missing else 0
-    return Estimate(missing, SECONDS_A_TAKE * missing / jobs, BYTES_A_TAKE * missing, max(memory, TRAINING_MEMORY))
+    unheard = sum(len(takes) for file, takes in shards.items() if not file.is_file())
+    memory = jobs * MEMORY_A_JOB if unheard else 0
+    return Estimate(unheard, SECONDS_A_TAKE * unheard / jobs, BYTES_A_TAKE * unheard, max(memory, TRAINING_MEMORY))
 
 
 def check_room(cost: Estimate, work: Path) -> None:
@@ -125,54 +131,128 @@ def check_room(cost: Estimate, work: Path) -> None:
 
 def shard_files(draws: Sequence[Sequence[Take]], places: Places, folders: Mapping[str, str]) -> dict[Path, list[Take]]:
     """The shards that takes go into, by file; each draw has its own, so that a further one changes none."""
-    known = contexts(places.data, folders)
+    known = contexts(places.data, map(load_context, folders.values()))
     hashes = {name: context.hash for name, context in known.items()} | {LATTICE: LATTICE}
     shards = [shard for takes in draws for shard in shards_of(takes)]
     return {shard_file(shard, hashes[shard[0].grammar], places): shard for shard in shards}
 
 
-def speak_all(takes: Sequence[Take], places: Places, advance: Advance) -> None:
-    """Let every voice say what it has to; sentences that are there already cost nothing. Raises PluginError."""
-    voices: list[Speaker] = installed((*RECORDED, *FORMANT))
-    lines = spoken_lines(takes, voices)
-    done = 0
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """A task (workers.py): sentences that one voice says."""
 
-    def told(count: int) -> None:
-        nonlocal done
-        done += count
-        advance("speak", done, len(lines))
+    speaker: Speaker
+    texts: tuple[str, ...]
+    memory: int = MEMORY_A_VOICE
+    needs: tuple[str, ...] = ()
+    limit_s: float = LIMIT_S
+    stays: bool = False
 
-    speak(lines, places.sounds, told)
+    @property
+    def makes(self) -> tuple[str, ...]:
+        """A file for each sentence."""
+        return tuple(_sound(self.speaker, text) for text in self.texts)
+
+    def run(self, places: Places) -> list[bytes]:
+        """Say them. Raises PluginError."""
+        del places
+        return speak(self.speaker, self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """A task: a shard of takes, made and heard. name: of its file; contexts: names of packed ones (travel.py)."""
+
+    takes: tuple[Take, ...]
+    name: str
+    contexts: tuple[str, ...]
+    memory: int = MEMORY_A_JOB
+    limit_s: float = LIMIT_S
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        """One file."""
+        return (self.name,)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What synthetic voices said, and the contexts."""
+        return (*self.contexts, *(_sound(speaker, text) for speaker, text in spoken_lines(self.takes, _voices())))
+
+    @property
+    def stays(self) -> bool:
+        """A user's own recordings are only where they are."""
+        return any(Path(line.file).is_absolute() for take in self.takes for line in (take.line, take.other) if line)
+
+    def run(self, places: Places) -> list[bytes]:
+        """Make and decode them. Raises AssistantError."""
+        ear = _ear(places)
+        ear.know(_context(places.work / name) for name in self.contexts)
+        return [ear.hear_shard(self.takes)]
+
+
+def speak_all(takes: Sequence[Take], places: Places, crew: Crew, advance: Advance) -> int:
+    """Let every voice say what it has to; returns how much. What is there costs nothing. Raises PluginError."""
+    lines = spoken_lines(takes, _voices())
+    silent = [(speaker, text) for speaker, text in lines if not sound_file(places.sounds, speaker, text).is_file()]
+    said = len(lines) - len(silent)
+    advance("speak", said, len(lines))
+
+    def told(done: Done) -> None:
+        nonlocal said
+        said += len(done.task.makes)
+        advance("speak", said, len(lines))
+
+    crew.run([Speaking(speaker, texts) for speaker, texts in batches(silent)], told)
+    return len(silent)
 
 
 def hear_all(
-    shards: Mapping[Path, Sequence[Take]], places: Places, folders: Mapping[str, str], jobs: int, advance: Advance
-) -> None:
-    """Hear all shards that are not there, in `jobs` processes."""
-    missing = {file: takes for file, takes in shards.items() if not file.is_file()}
-    done = len(shards) - len(missing)
-    advance("hear", done, len(shards))
-    if jobs <= 1:
-        ear = Ear(places, folders) if missing else None
-        for file, takes in missing.items():
-            assert ear is not None
-            ear.hear_shard(takes, file)
-            done += 1
-            advance("hear", done, len(shards))
-        return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _open_ear, (places, folders)) as pool:
-        for _ in as_completed([pool.submit(_hear, takes, file) for file, takes in missing.items()]):
-            done += 1
-            advance("hear", done, len(shards))
+    shards: Mapping[Path, Sequence[Take]],
+    places: Places,
+    folders: Mapping[str, str],
+    crew: Crew,
+    advance: Advance,
+) -> int:
+    """Hear all shards that are not there; returns the takes that were heard. Raises AssistantError."""
+    packed = {name: pack(folder, places.work) for name, folder in folders.items()}
+    everything = [
+        Hearing(
+            tuple(takes),
+            file.relative_to(places.work).as_posix(),
+            tuple(packed[name] for name in sorted({take.grammar for take in takes} & packed.keys())),
+        )
+        for file, takes in shards.items()
+    ]
+    unheard = missing(everything, places)
+    heard = len(everything) - len(unheard)
+    advance("hear", heard, len(everything))
+
+    def told(done: Done) -> None:
+        nonlocal heard
+        heard += len(done.task.makes)
+        advance("hear", heard, len(everything))
+
+    crew.run(unheard, told)
+    return sum(len(task.takes) for task in unheard)
 
 
-_ears: list[Ear] = []
-"""The ear of a worker process."""
+def _voices() -> list[Speaker]:
+    """All voices that may train, installed or not."""
+    return [*RECORDED, *FORMANT]
 
 
-def _open_ear(places: Places, folders: Mapping[str, str]) -> None:
-    _ears.append(Ear(places, folders))
+def _sound(speaker: Speaker, text: str) -> str:
+    """The name of a file of sound."""
+    return f"{SOUNDS}/{sound_file(Path(), speaker, text).as_posix()}"
 
 
-def _hear(takes: Sequence[Take], file: Path) -> Path:
-    return _ears[0].hear_shard(takes, file)
+@lru_cache(maxsize=1)
+def _ear(places: Places) -> Ear:
+    """The ear of this process: opening one takes seconds."""
+    return Ear(places)
+
+
+@lru_cache(maxsize=1)
+def _context(packed: Path) -> Context:
+    return unpack(packed)

