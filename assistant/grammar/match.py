@@ -1,12 +1,6 @@
 """Typed text to meanings, over the word network: exactly, or best first with a bounded number of repairs.
 
-A repair has a cost in slips (1 is one wrong letter). The wording may be wrong, the meaning is never made up: a value of
-a list needs words that were typed, numbers are taken as they are, and a typed "not" is not passed over.
-
-    repair                         cost
-    word one, two slips off        1, 1.5; and 1.5 more if what was typed is itself a word of the context
-    typed word passed over         0.1 filler ("please"), 0.3 function word, 2.5 unknown, 3 known, 4 number
-    word of the grammar missing    0.3 function word, 2.5 other; inside a list's value 1.4 times that
+What a repair costs is in `assistant.grammar.repairs`. A value of a list needs words that were typed.
 """
 
 from __future__ import annotations
@@ -20,30 +14,19 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from assistant.grammar.network import Network, build_network
+from assistant.grammar.repairs import (
+    FUNCTION_WORD_COST,
+    FUNCTION_WORDS,
+    Edit,
+    made_up,
+    missing_cost,
+    passing_cost,
+    slip_cost,
+)
 from assistant.grammar.steps import Step, Steps, Stop
 from assistant.grammar.together import repeats
 from assistant.grammar.tree import Context
 from assistant.grammar.typed import Slips, Typed, folded, is_number, read_typed
-
-SLIP_COST = {1: 1.0, 2: 1.5}
-KNOWN_WORD_COST = 1.5
-FILLER_COST = 0.1
-FUNCTION_WORD_COST = 0.3
-UNKNOWN_WORD_COST = 2.5
-PASSED_WORD_COST = 3.0
-PASSED_NUMBER_COST = 4.0
-MISSING_WORD_COST = 2.5
-INSIDE_VALUE = 1.4
-"""A missing word inside a list's value costs so many times as much as elsewhere."""
-
-FILLERS = frozenset(
-    {"please", "pls", "plz", "um", "uh", "er", "erm", "hm", "hey", "ok", "okay", "well", "just", "thanks", "kindly"}
-)
-FUNCTION_WORDS = frozenset(
-    {"a", "an", "the", "my", "our", "of", "to", "for", "at", "is", "are", "it", "and", "me", "i"}
-)
-REVERSING = frozenset({"not", "dont", "doesnt", "no", "never", "without", "except", "but", "unless", "nor", "neither"})
-"""Without these the rest means something else, so they are never passed over."""
 
 MARGIN = 2.0
 """Matches that cost so much more than the best one are not looked for."""
@@ -53,14 +36,6 @@ MAX_MATCHES = 20
 CACHED_CONTEXTS = 4
 
 Slots = tuple[tuple[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One repair: what was typed ("" where a word was missing) and what was meant ("" where it was passed over)."""
-
-    typed: str
-    meant: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +154,8 @@ class _Search:
         self._ahead: dict[int, list[float]] = {}
         self._near = [slips.near(atom.word) if budget else () for atom in typed.atoms]
         self._passing = [
-            self._passing_cost(atom.word, near) for atom, near in zip(typed.atoms, self._near, strict=True)
+            passing_cost(atom.word, tuple(word for word, _ in near), known=atom.word in steps.words)
+            for atom, near in zip(typed.atoms, self._near, strict=True)
         ]
 
     def run(self) -> tuple[Match, ...]:
@@ -230,6 +206,9 @@ class _Search:
             return
         self._seen[state] = (cost, -weight)
         heapq.heappush(self._heap, (bound, next(self._serial), cost, weight, state, trail))
+
+    def _slip_cost(self, at: int, slips: int) -> float:
+        return slip_cost(slips, known=self._typed.atoms[at].word in self._steps.words)
 
     # -- moves -----------------------------------------------------------------------------------------------------
 
@@ -301,7 +280,7 @@ class _Search:
             return
         lost = state.lost + 1 if state.frame else 0
         left = state._replace(stop=step.to, lost=lost, repaired=True)
-        more = cost + _missing_cost(step.atom, inside=state.frame is not None)
+        more = cost + missing_cost(step.atom, inside=state.frame is not None)
         self._push(more, weight + step.weight, left, _Trail(trail, step.writing, step.glued, Edit("", step.atom)))
 
     def _leave_out_first_word(self, cost: float, weight: float, state: _State, name: str, trail: _Trail | None) -> None:
@@ -309,32 +288,16 @@ class _Search:
         for word, to in self._typed.edges[state.at]:
             for first, second in self._steps.leads(name).get(word, ()):
                 if not is_number(first.atom):
-                    more = cost + _missing_cost(first.atom, inside=True)
+                    more = cost + missing_cost(first.atom, inside=True)
                     without = _Trail(trail, first.writing, first.glued, Edit("", first.atom))
                     self._take(more, weight + first.weight, state._replace(lost=1), second, to, without, None)
 
-    # -- costs and ends --------------------------------------------------------------------------------------------
-
-    def _slip_cost(self, at: int, slips: int) -> float:
-        known = self._typed.atoms[at].word in self._steps.words
-        return SLIP_COST[slips] + (KNOWN_WORD_COST if known else 0.0)
-
-    def _passing_cost(self, word: str, near: tuple[tuple[str, int], ...]) -> float:
-        if word in REVERSING:
-            return float("inf")
-        if word in FILLERS:
-            return FILLER_COST
-        if word in FUNCTION_WORDS:
-            return FUNCTION_WORD_COST
-        # What looks like a known word is as dear as that: "fiften" is not passed over lightly.
-        if any(map(is_number, (word, *(other for other, _ in near)))):
-            return PASSED_NUMBER_COST
-        return PASSED_WORD_COST if near or word in self._steps.words else UNKNOWN_WORD_COST
+    # -- ends ------------------------------------------------------------------------------------------------------
 
     def _finish(self, cost: float, weight: float, template: int, slots: Slots, trail: _Trail | None) -> None:
         way = [*_backwards(trail)][::-1]
         edits = tuple(step.edit for step in way if step.edit is not None)
-        if edits and (_heard(way) <= _made_up(edits) or _swallowed(way, edits)):
+        if edits and (_heard(way) <= made_up(edits) or _swallowed(way, edits)):
             return
         known = self._steps.network.context.templates[template]
         if repeats(known.intent, {**known.slots, **dict(slots)}):
@@ -369,21 +332,10 @@ def _heard(way: list[_Trail]) -> float:
     return right + 0.5 * sum(bool(step.edit and step.edit.typed and step.edit.meant) for step in way)
 
 
-def _made_up(edits: tuple[Edit, ...]) -> int:
-    """Words that are missing or passed over and mean something."""
-    lone = (edit.typed or edit.meant for edit in edits if not (edit.typed and edit.meant))
-    return sum(word not in FILLERS | FUNCTION_WORDS for word in lone)
-
-
 def _swallowed(way: list[_Trail], edits: tuple[Edit, ...]) -> bool:
     """True if a word is missing because a wildcard took it: "add to the list" is not to add "add"."""
     free = {atom for step in way if step.wild for atom in folded(step.writing)}
     return any(edit.meant in free for edit in edits if not edit.typed)
-
-
-def _missing_cost(word: str, *, inside: bool) -> float:
-    cost = FUNCTION_WORD_COST if word in FUNCTION_WORDS else MISSING_WORD_COST
-    return cost * INSIDE_VALUE if inside else cost
 
 
 def _rank(found: _Found) -> tuple[float, int, list[int], float, int, str]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
 from typing import Any
 
-from assistant.grammar.match import FUNCTION_WORDS
+from assistant.grammar.repairs import FUNCTION_WORDS
 from assistant.grammar.spelling import number_words, number_writings
 from assistant.grammar.tree import (
     Choice,

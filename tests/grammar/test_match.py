@@ -13,22 +13,18 @@ from hypothesis import strategies as st
 
 from assistant.errors import ContextError
 from assistant.grammar.load import load_context
-from assistant.grammar.match import (
+from assistant.grammar.match import MAX_MATCHES, Match, Matcher, match, matcher_of
+from assistant.grammar.network import build_network
+from assistant.grammar.repairs import (
     FILLER_COST,
     FUNCTION_WORD_COST,
     INSIDE_VALUE,
     KNOWN_WORD_COST,
-    MAX_MATCHES,
     MISSING_WORD_COST,
     SLIP_COST,
     UNKNOWN_WORD_COST,
     Edit,
-    Match,
-    Matcher,
-    match,
-    matcher_of,
 )
-from assistant.grammar.network import build_network
 from assistant.grammar.sample import sample
 from assistant.grammar.spelling import VALUES
 from assistant.grammar.tree import Context
