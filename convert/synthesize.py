@@ -152,7 +152,7 @@ def context_takes(context: Context, company: Company, count: int, seed: int) -> 
         split = "valid" if rng.random() < VALIDATION_SHARE else "train"
         line = company.line(rng, spoken.text)
         if kind == ALIEN:
-            line = company.line(rng, _with_alien(spoken.text, company.sentences, rng))
+            line = company.line(rng, with_alien(spoken.text, company.sentences, rng))
         elif kind == FOREIGN:
             line = company.stranger(rng, split)
         meant = kind not in (ALIEN, FOREIGN)
@@ -239,7 +239,7 @@ def _treatment(kind: str, company: Company, rng: random.Random, split: str) -> d
     return {"other": other, "cut_at": round(rng.uniform(*CUT_AT), 3) if kind == CUT else 1.0}
 
 
-def _with_alien(text: str, sentences: Sequence[str], rng: random.Random) -> str:
+def with_alien(text: str, sentences: Sequence[str], rng: random.Random) -> str:
     """One word of `text` replaced by a word from elsewhere."""
     words = text.split()
     strange = [w for w in rng.choice(sentences).split() if len(w) > 3 and w not in words] if sentences else []
