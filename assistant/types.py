@@ -134,6 +134,20 @@ class Fusion:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """How an answer from sound alone counts: nothing was decoded. A bundle's own.
+
+    slope, bias: the logistic from the log-odds of a meaning to the probability that it is strictly right.
+    accept: from this probability on it acts; ask: from this on it asks "did you say …?"; below, it refuses.
+    """
+
+    accept: float
+    ask: float
+    slope: float = 1.0
+    bias: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """What the fused net says of a hypothesis beside the sound.
 
@@ -204,6 +218,7 @@ class Transcript:
     truncated: True when a deadline stopped decoding early.
     fused: bundle and variant of the fused net that re-ranked, e.g. "generic/full"; "" where none did.
     fusion: how its answers count, None where none re-ranked.
+    gate: how these hypotheses count that nothing decoded: their scores are log-probabilities; None where it decoded.
     """
 
     hypotheses: tuple[Hypothesis, ...]
@@ -216,6 +231,7 @@ class Transcript:
     truncated: bool = False
     fused: str = ""
     fusion: Fusion | None = None
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +253,7 @@ class Pick:
     """What the scheduler chose for one utterance, and why.
 
     number: which of its choices. plan, policy: names. effort: None where nothing is decoded.
+    fused: variant of the fused net that looks; "none" for no net, "" for the configured one.
     likely_ms, late_ms: median and 95 % quantile of the computing time that it foresaw. budget_ms: what it had.
     deadline_at: monotonic time at which decoding answers with what it has. measured_ms: what it took, once known.
     signals: the board's state in numbers, by name (assistant.schedule.signals).
@@ -253,6 +270,7 @@ class Pick:
     deadline_at: float
     signals: Mapping[str, float]
     measured_ms: float | None = None
+    fused: str = ""
 
 
 class Outcome(enum.Enum):

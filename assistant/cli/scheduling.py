@@ -36,11 +36,11 @@ def build_scheduler(
         return None
     plans = configured_plans(config)
     engine = recognizer
-    if all(plan.effort is None or engine.ready(plan.effort) for plan in plans):
+    if all(plan.effort is None or engine.ready(plan.effort) for plan in plans):  # it decodes with another encoder
         return None
 
     def ready(plan: Plan) -> str:
-        return engine.ready(plan.effort) if plan.effort else "nothing understands sound alone"
+        return engine.ready(plan.effort) if plan.effort else ""  # where heads are: the utterance's context says so
 
     scheduler = Scheduler(
         board_profile(config, plans, tell),
@@ -69,13 +69,20 @@ def _keep(config: Config, profile: Profile) -> None:
 
 
 def configured_plans(config: Config) -> tuple[Plan, ...]:
-    """The plans that search no wider than `recognize.beam`; one of exactly that width where no other fits."""
+    """The plans that search no wider than `recognize.beam`; one of exactly that width where no other fits.
+
+    Where a variant of the fused net is configured, all use that.
+    """
+    from dataclasses import replace
+
     from assistant.schedule.plans import PLANS, Plan
     from assistant.types import Effort
 
     r = config.recognize
     within = tuple(plan for plan in PLANS if plan.effort is None or plan.effort.width <= r.beam)
-    return within or (Plan(f"beam-{r.beam}", Effort(r.beam, r.prune), 0.0),)
+    if not any(plan.effort for plan in within):
+        within = (*within, Plan(f"beam-{r.beam}", Effort(r.beam, r.prune), 1.0))
+    return within if config.understand.fused == "on" else tuple(replace(plan, fused="") for plan in within)
 
 
 def profile_file(config: Config) -> Path:

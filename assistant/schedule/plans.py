@@ -21,7 +21,7 @@ class Plan:
     """One choice for every room.
 
     name: as in the configuration and in traces. effort: the recogniser's; None decodes nothing (from sound alone).
-    fused: which fused net re-ranks and refuses ("full", "lite", "tiny", or "none").
+    fused: which fused net re-ranks and refuses ("full", "lite", "tiny"), "none", or "" for the configured one.
     accuracy: share of spoken orders right, mean of kitchen noise at 12, 6 and 0 dB (docs/scheduler.md says by which
         command); it ranks plans, nothing else. resident_mb: memory beside what every plan shares.
     """

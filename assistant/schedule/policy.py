@@ -2,9 +2,9 @@
 
     situation (forecasts, signals, history) ── choose ─► choice (plan, reason, new history)
 
-`Slo` takes the most accurate plan whose late time fits the budget: down at once, up only after a while and with a
-margin, never more than six changes a minute. A policy is a plug-in (entry point `assistant.policies`):
-docs/scheduler.md shows one in twenty lines.
+`Slo` takes the plan that is worth most: its accuracy less the chance that it is late, a late answer being as bad as a
+wrong one. Down at once, up only after a while and with a margin, never more than six changes a minute. A policy is a
+plug-in (entry point `assistant.policies`): docs/scheduler.md shows one in twenty lines.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from assistant.schedule.plans import Plan
-from assistant.schedule.predict import Prediction
+from assistant.schedule.predict import Prediction, late_chance
 from assistant.schedule.signals import Signals, in_words
 
 MINUTE_S = 60.0
@@ -27,6 +27,16 @@ UP_MARGIN = 0.85
 """Share of the budget that a dearer plan must fit."""
 EXPLORE_EVERY_S = 60.0
 """Once in so long a dearer plan is tried that would probably, but not surely, fit."""
+LATE_COSTS = 1.0
+"""Accuracy (0..1) that a late answer takes away: as much as a wrong one."""
+FREE = 0.02
+"""A chance up to this costs nothing: the objective allows 5 of 100, and some come unforeseen."""
+SURE = 0.05
+"""A plan whose chance to be late is at most this is in time, as the objective means it."""
+HOPELESS = 0.5
+"""Where even the quickest plan is more likely late than this, nothing is in time, and it runs."""
+WORTH_A_STEP = 0.01
+"""A plan that is in time is not given up for a cheaper one that is worth less than so much more."""
 COOL_BEFORE_S = 60.0
 """A board that would throttle within this time runs nothing dear."""
 LOW_BATTERY = 0.15
@@ -48,6 +58,10 @@ class Forecast:
     def prediction(self) -> Prediction:
         """Its two times."""
         return Prediction(self.likely_ms, self.late_ms)
+
+    def late_chance(self, within_ms: float) -> float:
+        """The chance that it takes longer: of the log-normal with its median and its 95 % quantile."""
+        return late_chance(self.prediction, within_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +145,18 @@ class Slo:
     name: str = "slo"
 
     def choose(self, situation: Situation) -> Choice:
-        """The most valuable plan that will be in time, with hysteresis."""
+        """The plan that is worth most, with hysteresis."""
         allowed, why = _allowed(situation)
-        fitting = [f for f in allowed if f.late_ms <= situation.fits_ms]
-        target = max(fitting, key=lambda f: _value(f, situation.objective), default=None)
         history = _recent(situation.history, situation.at)
+        fits_ms = situation.fits_ms
+        quickest = min(allowed, key=lambda f: f.late_ms)
+        if quickest.late_chance(fits_ms) > HOPELESS:
+            return _chosen(situation, quickest, history, "nothing is sure to be in time", too_slow=True)
+        target = max(allowed, key=lambda f: _worth(f, situation, fits_ms))
         now = next((f for f in allowed if f.plan.name == history.plan), None)
-        if target is None:
-            cheapest = min(allowed, key=lambda f: f.late_ms)
-            return _chosen(situation, cheapest, history, "nothing is sure to be in time", too_slow=True)
         if not history.plan:
             return _chosen(situation, target, history, why)
-        if now is None or now.late_ms > situation.fits_ms:
+        if now is None or _is_too_dear(now, target, situation):
             return _chosen(situation, _down(target, allowed, history), history, why)
         return _up(situation, allowed, now, history, why)
 
@@ -239,6 +253,19 @@ def _value(forecast: Forecast, objective: Objective) -> float:
     return forecast.plan.accuracy - objective.energy_weight * forecast.energy_mj / 1000
 
 
+def _worth(forecast: Forecast, situation: Situation, within_ms: float) -> float:
+    """Accuracy, less energy, less what the chance to be late costs."""
+    return _value(forecast, situation.objective) - LATE_COSTS * max(forecast.late_chance(within_ms) - FREE, 0.0)
+
+
+def _is_too_dear(now: Forecast, target: Forecast, situation: Situation) -> bool:
+    """Whether a cheaper plan is to run at once: this one is not in time, or that one is clearly worth more."""
+    if target.likely_ms >= now.likely_ms:
+        return False
+    gain = _worth(target, situation, situation.fits_ms) - _worth(now, situation, situation.fits_ms)
+    return gain > (0.0 if now.late_chance(situation.fits_ms) > SURE else WORTH_A_STEP)
+
+
 def _down(target: Forecast, allowed: tuple[Forecast, ...], history: History) -> Forecast:
     """`target`, or the cheapest where the last change that this minute allows is spent on it."""
     if len(history.switches) >= MOST_SWITCHES - 1:
@@ -248,16 +275,21 @@ def _down(target: Forecast, allowed: tuple[Forecast, ...], history: History) -> 
 
 def _up(situation: Situation, allowed: tuple[Forecast, ...], now: Forecast, history: History, why: str) -> Choice:
     """A dearer plan, where it is time for one, else the same again."""
-    objective, worth = situation.objective, _value(now, situation.objective)
-    better = [f for f in allowed if _value(f, objective) > worth]
-    sure = [f for f in better if f.late_ms <= UP_MARGIN * situation.fits_ms]
-    likely = [f for f in better if f.likely_ms <= UP_MARGIN * situation.budget_ms]
+    margin_ms = UP_MARGIN * situation.fits_ms
+    value = _value(now, situation.objective)
+    dearer = [f for f in allowed if f.likely_ms > now.likely_ms and _value(f, situation.objective) > value]
+    better = [
+        f
+        for f in dearer
+        if all(_worth(f, situation, ms) > _worth(now, situation, ms) for ms in (margin_ms, situation.fits_ms))
+    ]
+    likely = [f for f in dearer if f.likely_ms <= UP_MARGIN * situation.budget_ms]
     last = history.switches[-1] if history.switches else None
     soon = last is not None and situation.at - last < HOLD_S
-    if sure and (soon or len(history.switches) > SWITCHES_BEFORE_UP):
+    if better and (soon or len(history.switches) > SWITCHES_BEFORE_UP):
         return _chosen(situation, now, history, "it changed a moment ago")
-    if sure:
-        return _chosen(situation, max(sure, key=lambda f: _value(f, objective)), history, why)
+    if better:
+        return _chosen(situation, max(better, key=lambda f: _worth(f, situation, margin_ms)), history, why)
     rested = not soon and len(history.switches) <= SWITCHES_BEFORE_UP
     if likely and rested and situation.at - history.explored_at >= EXPLORE_EVERY_S:
         tried = replace(history, explored_at=situation.at)

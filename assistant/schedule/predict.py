@@ -5,15 +5,21 @@
 b is what signals and profile do not know. It is tracked by a scalar Kalman filter: it wanders, and it is drawn back
 to 0, so that an old surprise is forgotten. A time that is longer than it can have foreseen is believed at once
 (load begins in a moment), and the next ones are foreseen with a wide margin. A time that the deadline cut short says
-only "at least so long". The quantile's factor z follows the misses themselves, so that the 95 % quantile covers 95 %
-whatever the distribution is (online quantile tracking: Gibbs and Candès, arXiv 2106.00170; Angelopoulos et al.,
-arXiv 2307.16895).
+only "at least so long".
+
+How far above the median the 95 % quantile lies is not taken from the normal distribution but from the utterances
+themselves (conformal prediction): z is a quantile of the last scores, a score being e over what was thought to be its
+spread, together with a few normal ones for as long as there are few. Which quantile follows the misses (adaptive
+conformal inference: Gibbs and Candès, arXiv 2106.00170): a miss asks for a higher one, so that 95 % are covered in the
+long run whatever the times do.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 from assistant.schedule.profile import Cost
 
@@ -26,8 +32,17 @@ JUMP_UP_SIGMAS, JUMP_DOWN_SIGMAS = 2.0, 3.0
 """Surprises: too hopeful a belief costs a late answer, too gloomy a one a little accuracy."""
 COVERED = 0.95
 START_Z = 1.645
-LEAST_Z, MOST_Z = 0.2, 4.0
-Z_STEP = 0.2
+LEAST_Z, MOST_Z = 0.2, 6.0
+SCORES = 60
+"""So many of the last scores count, each a little less than the one after it."""
+SCORE_FADES = 0.98
+NORMAL_WEIGHT = 12.0
+"""So many utterances the normal distribution counts as, at first; its weight fades like that of old scores."""
+NORMAL_SCORES = tuple(NormalDist().inv_cdf((n + 0.5) / 40) for n in range(40))
+MOST_SURPRISE = 1.0
+"""A score counts as at most so much above z: where load begins, the next ones tell, not that one."""
+LEVEL_STEP = 0.01
+"""What a miss asks for, in probability (gamma of the paper)."""
 LEAST_MS, MOST_MS = 0.01, 600_000.0
 """Measured times outside are nonsense."""
 MOST_LOG = 5.0
@@ -36,12 +51,19 @@ MOST_LOG = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What the last utterances taught. log, variance: of b; at: when, monotonic seconds; z: the quantile's factor."""
+    """What the last utterances taught.
+
+    log, variance: of b; at: when, monotonic seconds; z: the quantile's factor. scores: of the last utterances, oldest
+    first; seen: how many there were. level: the probability of a miss that z is chosen for.
+    """
 
     log: float = 0.0
     variance: float = 0.04
     at: float | None = None
     z: float = START_Z
+    scores: tuple[float, ...] = ()
+    seen: int = 0
+    level: float = 1 - COVERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +82,15 @@ def predict(cost: Cost, speech_s: float, slowdown: float, belief: Belief, at: fl
     return Prediction(likely_ms, likely_ms * math.exp(belief.z * sigma))
 
 
+def late_chance(prediction: Prediction, within_ms: float) -> float:
+    """The chance that it takes longer than `within_ms`: of the log-normal with this median and this 95 % quantile."""
+    if within_ms <= 0:
+        return 1.0
+    beyond = math.log(within_ms / prediction.likely_ms)
+    sigma = math.log(prediction.late_ms / prediction.likely_ms) / START_Z
+    return float(beyond < 0) if sigma <= 0 else 0.5 * math.erfc(beyond / (sigma * math.sqrt(2)))
+
+
 def aged(belief: Belief, at: float) -> Belief:
     """`belief` at `at`. A clock that went back ages nothing."""
     if belief.at is None or at <= belief.at:
@@ -67,7 +98,7 @@ def aged(belief: Belief, at: float) -> Belief:
     seconds = at - belief.at
     log = belief.log * math.exp(-seconds / FORGET_S)
     variance = min(belief.variance + WANDER_PER_S * seconds, MOST_VARIANCE)
-    return Belief(log, max(variance, belief.variance), at, belief.z)
+    return replace(belief, log=log, variance=max(variance, belief.variance), at=at)
 
 
 def learn(
@@ -89,21 +120,41 @@ def learn(
     old = aged(belief, at)
     error = math.log(measured_ms / (cost.time_ms(speech_s) * slowdown)) - old.log
     noise = cost.spread**2
-    variance, z = old.variance, old.z
+    variance = old.variance
     jumped = abs(error) > (JUMP_UP_SIGMAS if error > 0 else JUMP_DOWN_SIGMAS) * math.sqrt(variance + noise)
     if cut_short and error <= 0:
         log = old.log
     else:
-        z = max(z, START_Z) if jumped and error > 0 else z
         variance = error**2 if jumped else variance
         gain = variance / (variance + noise)
         log = old.log + gain * error
         variance = max((1 - gain) * variance, LEAST_VARIANCE)
     log = min(max(log, -MOST_LOG), MOST_LOG)
-    new = Belief(log, min(variance, MOST_VARIANCE), max(at, belief.at or at), z)
-    return new if predicted is None else replace(new, z=_tracked(z, missed=measured_ms > predicted.late_ms))
+    new = replace(old, log=log, variance=min(variance, MOST_VARIANCE), at=max(at, belief.at or at))
+    if predicted is None:
+        return new
+    score = error / math.sqrt(old.variance + noise)
+    return _scored(new, score, missed=measured_ms > predicted.late_ms, cut_short=cut_short)
 
 
-def _tracked(z: float, *, missed: bool) -> float:
-    """The quantile's factor after one more utterance was within it or not."""
-    return min(max(z + Z_STEP * (float(missed) - (1 - COVERED)), LEAST_Z), MOST_Z)
+def _scored(belief: Belief, score: float, *, missed: bool, cut_short: bool) -> Belief:
+    """The quantile's factor after one more utterance. One that was cut short would have had a higher score."""
+    level = min(max(belief.level + LEVEL_STEP * ((1 - COVERED) - float(missed)), -LEVEL_STEP), 2 * (1 - COVERED))
+    score = min(max(score, belief.z) if cut_short else score, belief.z + MOST_SURPRISE)
+    scores = (*belief.scores, score)[-SCORES:]
+    seen = belief.seen + 1
+    normal = NORMAL_WEIGHT * SCORE_FADES**seen
+    z = _quantile(scores, normal, 1 - level)
+    return replace(belief, scores=scores, seen=seen, level=level, z=min(max(z, LEAST_Z), MOST_Z))
+
+
+def _quantile(scores: Sequence[float], normal: float, level: float) -> float:
+    """The weighted quantile of `scores` (the last one weighs most) and of normal ones that weigh `normal` in all."""
+    weighed = [(score, SCORE_FADES**age) for age, score in enumerate(reversed(scores))]
+    weighed += [(score, normal / len(NORMAL_SCORES)) for score in NORMAL_SCORES]
+    above = (1 - level) * sum(weight for _, weight in weighed)
+    for score, weight in sorted(weighed, reverse=True):
+        above -= weight
+        if above < 0:
+            return score
+    return LEAST_Z

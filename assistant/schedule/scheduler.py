@@ -185,8 +185,11 @@ class Scheduler:
             self._state.before = counters
             self._state.used_at, self._state.resting = counters.at, False
 
-    def choose(self, speech_s: float, *, elapsed_ms: float = 0.0, waiting: int = 0) -> Pick:
-        """The plan for an utterance of `speech_s` that ended `elapsed_ms` ago, behind `waiting` others."""
+    def choose(self, speech_s: float, *, elapsed_ms: float = 0.0, waiting: int = 0, from_sound: bool = False) -> Pick:
+        """The plan for an utterance of `speech_s` that ended `elapsed_ms` ago, behind `waiting` others.
+
+        from_sound: it can be understood from sound alone.
+        """
         at = self._clock.monotonic()
         counters = self._board.read(at)
         with self._lock:
@@ -195,7 +198,7 @@ class Scheduler:
             signals = signals_of(state.before, counters, state.heat, waiting)
             objective = self._objective()
             budget_ms = max(objective.p95_ms - elapsed_ms, LEAST_BUDGET_SHARE * objective.p95_ms) / (1 + waiting)
-            situation = self._situation(at, speech_s, budget_ms, signals, objective)
+            situation = self._situation(at, speech_s, budget_ms, signals, objective, from_sound=from_sound)
             choice = self.policy.choose(situation)
             state.switches += bool(state.history.plan) and choice.plan.name != state.history.plan
             state.history = choice.history
@@ -216,6 +219,7 @@ class Scheduler:
             policy=self.policy.name,
             reason=choice.reason,
             effort=choice.plan.effort,
+            fused=choice.plan.fused,
             likely_ms=forecast.likely_ms,
             late_ms=forecast.late_ms,
             budget_ms=budget_ms,
@@ -271,7 +275,7 @@ class Scheduler:
                 )
                 state.history = replace(state.history, plan=pick.plan)
 
-    def status(self, speech_s: float = 2.0) -> Status:
+    def status(self, speech_s: float = 2.0, *, from_sound: bool = False) -> Status:
         """What it knows now, and would forecast for an utterance of `speech_s`."""
         at = self._clock.monotonic()
         counters = self._board.read(at)
@@ -281,7 +285,7 @@ class Scheduler:
             signals = signals_of(state.before, counters, state.heat)
             state.before = counters
             objective = self._objective()
-            situation = self._situation(at, speech_s, objective.p95_ms, signals, objective)
+            situation = self._situation(at, speech_s, objective.p95_ms, signals, objective, from_sound=from_sound)
             return Status(
                 at,
                 signals,
@@ -295,11 +299,19 @@ class Scheduler:
             )
 
     def _situation(
-        self, at: float, speech_s: float, budget_ms: float, signals: Signals, objective: Objective
+        self,
+        at: float,
+        speech_s: float,
+        budget_ms: float,
+        signals: Signals,
+        objective: Objective,
+        *,
+        from_sound: bool,
     ) -> Situation:
         slow = slowdown(signals)
+        plans = [plan for plan in self.plans if plan.effort is not None or from_sound] or self.plans
         forecasts = sorted(
-            (self._forecast(plan, speech_s, slow, signals, at) for plan in self.plans), key=lambda f: f.likely_ms
+            (self._forecast(plan, speech_s, slow, signals, at) for plan in plans), key=lambda f: f.likely_ms
         )
         history = self._state.history
         return Situation(at, speech_s, budget_ms, tuple(forecasts), signals, history, objective, REACH)
