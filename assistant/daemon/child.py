@@ -16,7 +16,7 @@ from collections import OrderedDict
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from assistant.daemon.memory import EVERY_S, bound_arenas, give_back
+from assistant.daemon.memory import bound_arenas, give_back
 from assistant.daemon.protocol import Fault, refused
 from assistant.daemon.wire import (
     Cancel,
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 MOST_SESSIONS = 8
 """A conversation has at most a few open; the oldest of more were left."""
 MOST_CONTEXTS = 32
+TIDY_AFTER_S = 1.0
+"""Free pages go back to the kernel when so long nothing was decoded or compiled: in the midst of a command it would
+cost a tenth of its time."""
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +62,7 @@ class Child:
         self._cancelled: set[int] = set()
         self._late: set[int] = set()
         self._lock = threading.Lock()
-        self._tidied_at = time.monotonic()
+        self._worked_at: float | None = time.monotonic()
 
     def serve(self) -> None:
         """Do what is asked until the other end is closed."""
@@ -74,7 +77,7 @@ class Child:
                 if isinstance(order, Cancel):
                     self._cancel(order.session)
                 elif isinstance(order, Hurry):
-                    self._late.add(order.session)
+                    self._late = _recent(self._late, order.session)
                 else:
                     self._orders.put(order)
         except (EOFError, OSError):
@@ -83,7 +86,7 @@ class Child:
     def _cancel(self, number: int) -> None:
         with self._lock:
             session = self._sessions.get(number)
-            self._cancelled.add(number)
+            self._cancelled = _recent(self._cancelled, number)
         if session is not None:
             session.cancel()
 
@@ -93,20 +96,21 @@ class Child:
             self._tidy()
         elif isinstance(order, Prepare):
             self._connection.send(PreparedContext(order.context.hash, self._prepare(order)))
+            self._worked_at = time.monotonic()
         elif isinstance(order, Feed):
             session = self._session(order.session, order.context_hash)
             if session is not None:
                 session.feed(order.frame)
         elif isinstance(order, Finish):
             self._connection.send(self._finish(order))
+            self._worked_at = time.monotonic()
         elif isinstance(order, Rest) and isinstance(self._recognizer, Resting):
             self._recognizer.rest()
 
     def _tidy(self) -> None:
-        """Between two utterances: what compiling a context took is not kept."""
-        now = time.monotonic()
-        if now - self._tidied_at > EVERY_S:
-            self._tidied_at = now
+        """Between two utterances: what decoding one, or compiling a context, took is not kept."""
+        if self._worked_at is not None and time.monotonic() - self._worked_at > TIDY_AFTER_S:
+            self._worked_at = None
             give_back()
 
     def _prepare(self, order: Prepare) -> Fault | None:
@@ -153,6 +157,11 @@ class Child:
             return Finished(order.number, None, refused(error).error)
         finally:
             self._late.discard(order.session)
+
+
+def _recent(numbers: set[int], number: int) -> set[int]:
+    """`numbers` with `number`, without those of sessions long gone; a new set, for another thread may read the old."""
+    return {one for one in numbers if one > number - 8 * MOST_SESSIONS} | {number}
 
 
 def main(argv: list[str]) -> None:

@@ -243,6 +243,9 @@ class Model:
             options.intra_op_num_threads = self._threads
             options.inter_op_num_threads = 1
             options.enable_cpu_mem_arena = False
+            # It keeps a plan of memory for every combination of lengths, and no two utterances are of one length:
+            # measured over 300 utterances 200 against 236 MB and still growing, at no cost in time (55 pairs: 0.99).
+            options.enable_mem_pattern = False
             options.log_severity_level = 3
             files, providers = self._files, ["CPUExecutionProvider"]
             try:
