@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import bundle_finder, engine_flags, open_recognizer, prepare_context
-from assistant.cli.bench import PEERS
 from assistant.cli.output import plain, print_json, print_json_line, progress, styled
 from assistant.cli.settings import load_settings
 from assistant.errors import UsageError
@@ -305,6 +304,8 @@ def _conditions(args: argparse.Namespace) -> list[str]:
 
 
 def _peers(text: str) -> tuple[str, ...]:
+    from benchmarks.systems import PEERS
+
     names = PEERS if text == "all" else () if text == "none" else tuple(text.split(","))
     unknown = [name for name in names if name not in PEERS]
     if unknown:

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,6 +82,24 @@ def imports_below(folder: str) -> list[Import]:
     return [found for file in sorted((ROOT / folder).rglob("*.py")) for found in imports_of(file)]
 
 
+def graph_of(*folders: str, root: Path = ROOT) -> dict[str, set[str]]:
+    """For each module below `folders`, the others there that it imports, also those that its functions import."""
+    files = {
+        ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file
+        for folder in folders
+        for file in sorted((root / folder).rglob("*.py"))
+    }
+    return {
+        module: {
+            home
+            for found in imports_of(file, root)
+            for home in (found.name, found.name.rpartition(".")[0])  # a module, or a name in one
+            if home in files and home != module and not (home != found.name and found.name in files)
+        }
+        for module, file in files.items()
+    }
+
+
 def below(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
@@ -147,6 +166,38 @@ def test_nothing_imports_a_leaf(leaf: str) -> None:
         )
     ]
     assert not wrong, listed(wrong)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    TopologicalSorter(graph_of("assistant", "benchmarks")).prepare()
+
+
+@pytest.mark.parametrize(
+    ("sources", "circle"),
+    [
+        ({"a": "from house import b", "b": "import house.c", "c": "import os"}, None),
+        ({"a": "from house import b", "b": "def f():\n    from house.a import x"}, {"house.a", "house.b"}),
+        (
+            {"a": "from house import b", "b": "from . import c", "c": "from .a import x"},
+            {"house.a", "house.b", "house.c"},
+        ),
+        ({"__init__": "from house.a import x", "a": "from house import y"}, {"house", "house.a"}),
+        ({"__init__": "from house.a import x", "a": "from house import b", "b": ""}, None),
+    ],
+)
+def test_a_circle_is_found_wherever_its_imports_stand(
+    sources: dict[str, str], circle: set[str] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "house").mkdir()
+    for name, source in sources.items():
+        (tmp_path / f"house/{name}.py").write_text(source)
+    graph = graph_of("house", root=tmp_path)
+    if circle is None:
+        TopologicalSorter(graph).prepare()
+        return
+    with pytest.raises(CycleError) as found:
+        TopologicalSorter(graph).prepare()
+    assert set(found.value.args[1]) == circle
 
 
 def test_a_room_can_be_entered_without_loading_an_engine() -> None:

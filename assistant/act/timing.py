@@ -93,6 +93,12 @@ def alarm(now: Now, at: float, label: str, name: str = "") -> Timer:
     return Timer(0, name, Kind.ALARM, at - now.wall, at, now.monotonic + at - now.wall, now.boot, label=label)
 
 
+def as_row(timer: Timer, now: Now) -> dict[str, object]:
+    """What programs are told of a timer: title, state and seconds left."""
+    state = "ringing" if timer.ringing else "running" if timer.left_s is None else "paused"
+    return {"title": timer.title, "state": state, "remaining_s": round(remaining_s(timer, now), 1)}
+
+
 def remaining_s(timer: Timer, now: Now) -> float:
     """What is left, seconds; negative once it is over."""
     if timer.left_s is not None:

@@ -11,10 +11,18 @@ from assistant.cli.assembly import add_engine_options
 from assistant.cli.output import add_json_option
 from assistant.errors import PluginError, UsageError
 
-PEERS = ("exact", "fuzzy", "pocketsphinx")
-QUICK = {"understand": 20, "refuse": 20, "latency": 15, "memory": 4, "start": 2, "wake": 10, "home": 12, "fused": 12}
-QUICK["replay"] = 40
-QUICK["scheduler"] = 28
+QUICK = {
+    "understand": 20,
+    "refuse": 20,
+    "latency": 15,
+    "memory": 4,
+    "start": 2,
+    "wake": 10,
+    "home": 12,
+    "fused": 12,
+    "replay": 40,
+    "scheduler": 28,
+}
 """How many recordings, commands or starts a quick run takes."""
 
 HOME_VOICES = "hibari,flite rms,flite slt"
@@ -39,7 +47,9 @@ def register(subparsers: Any) -> None:
     understand = _add(
         kinds, "understand", "spoken orders understood, clean and in noise, beside other recognisers", plot=True
     )
-    understand.add_argument("--peers", metavar="LIST", default="all", help=f"all, none, or some of {','.join(PEERS)}")
+    understand.add_argument(
+        "--peers", metavar="LIST", default="all", help="all, none, or some of exact,fuzzy,pocketsphinx"
+    )
     understand.add_argument("--conditions", metavar="LIST", help="some conditions: 'clean,kitchen 6 dB,babble 6 dB'")
     understand.add_argument("--errors", action="store_true", help="list every order that is not strictly right")
     refuse = _add(kinds, "refuse", "foreign speech refused, orders kept, probabilities honest", plot=True)

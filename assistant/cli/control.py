@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from assistant.cli.daemon_client import connect
 from assistant.cli.output import add_json_option, print_json, print_json_line, styled, table
 from assistant.cli.settings import load_settings
-from assistant.errors import InputError
-
-if TYPE_CHECKING:
-    from assistant.config import Config
-    from assistant.daemon.client import Client
 
 EXIT_NOT_READY = 1
-LISTEN_S = 60.0
-"""So long is a command waited for."""
 _COLOURS = {"running": "green", "given_up": "red"}
 
 
@@ -51,71 +44,6 @@ def register(subparsers: Any) -> None:
         description="Print the daemon's counters in Prometheus' text format.",
     )
     metrics.set_defaults(run=_metrics)
-
-
-def connect(config: Config) -> Client:
-    """The daemon that runs. Raises NoDaemon."""
-    from assistant.cli.daemon import socket_path
-    from assistant.daemon.client import Client
-
-    return Client.connect(_found(config) or socket_path(config))
-
-
-def running_daemon(config: Config) -> Client | None:
-    """The daemon that runs, None where none does."""
-    from assistant.daemon.client import Client, NoDaemon
-
-    found = _found(config)
-    if found is None:
-        return None
-    try:
-        return Client.connect(found)
-    except NoDaemon:
-        return None
-
-
-def print_said(said: dict[str, Any], *, as_json: bool) -> None:
-    """Print what the daemon understood and answered (the fields of a Decided event), as this process would its own."""
-    from assistant.cli.run import Printer
-    from assistant.types import Outcome, Understanding
-
-    outcome = Outcome(said["outcome"])
-    understanding = Understanding(
-        outcome=outcome,
-        intent=said["intent"],
-        slots=said["slots"],
-        text=said["text"],
-        confidence=said["confidence"],
-        reason=said["reason"],
-        engine=said["engine"],
-        variant=said["variant"],
-        question=said["reply"] if outcome is Outcome.ASK else "",
-        timings_ms=said["timings_ms"],
-    )
-    more = {name: said[name] for name in ("felt_ms", "provisional", "revises")}
-    Printer(as_json=as_json).print(understanding, said["reply"], "", more)
-
-
-def listen_by(daemon: Client, *, as_json: bool) -> int:
-    """Let the daemon hear one command without a wake word, and show it. Raises InputError when nobody speaks."""
-    import msgspec
-
-    from assistant.daemon.events import MICROPHONE, Decided
-
-    events = daemon.events(LISTEN_S)
-    daemon.ask("listen")
-    for event in events:
-        if isinstance(event, Decided) and event.source == MICROPHONE:
-            print_said(msgspec.to_builtins(event), as_json=as_json)
-            return 0
-    raise InputError("nothing was said", where="listen", remedy="speak within a minute")
-
-
-def _found(config: Config) -> Path | None:
-    from assistant.daemon.client import find_socket
-    from assistant.folders import folders
-
-    return find_socket(config.daemon.socket, folders(config.paths).runtime)
 
 
 def _status(args: argparse.Namespace) -> int:

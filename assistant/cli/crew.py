@@ -175,13 +175,13 @@ class Crew:
     def timers(self) -> list[dict[str, object]]:
         """What is set."""
         from assistant.act.timers import Timers
-        from assistant.cli.skill import timer_rows
+        from assistant.act.timing import as_row
 
         skills = self.understander.skills
         if "timers" not in skills:
             return []
         skill = skills["timers"]
-        return timer_rows(skill) if isinstance(skill, Timers) else []
+        return [as_row(timer, skill.now()) for timer in skill.all()] if isinstance(skill, Timers) else []
 
     def model(self) -> tuple[str, str]:
         """Engine and variant."""

@@ -7,14 +7,12 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assistant.cli.assembly import add_engine_options, engine_flags
+from assistant.cli.daemon_client import socket_path
 from assistant.cli.settings import load_settings
-
-if TYPE_CHECKING:
-    from assistant.audio.source import Source
-    from assistant.config import Config
+from assistant.cli.sources import open_source
 
 EXIT_CANNOT_GO_ON = 1
 DESCRIPTION = """Run all the time: hear, answer, ring, and take requests on the control socket.
@@ -75,31 +73,6 @@ def _daemon(args: argparse.Namespace) -> int:
         print(f"{styled('assistant:', 'red', sys.stderr)} the daemon cannot go on: {lost}", file=sys.stderr)
     sys.stdout.flush()
     os._exit(EXIT_CANNOT_GO_ON if lost else 0)  # no thread that hangs in a driver keeps it
-
-
-def socket_path(config: Config) -> Path:
-    """Where the control socket is."""
-    from assistant.folders import folders
-
-    return (
-        Path(config.daemon.socket).expanduser()
-        if config.daemon.socket
-        else folders(config.paths).runtime / "assistant.sock"
-    )
-
-
-def open_source(config: Config, file: str | None) -> Source:
-    """The configured microphone; or a file at its own pace, or standard input. Raises AssistantError."""
-    from assistant.audio.kinds import SourceSettings, open_source
-    from assistant.clock import SystemClock
-
-    clock = SystemClock()
-    if file == "-":
-        return open_source(SourceSettings("stdin"), clock)
-    if file:
-        return open_source(SourceSettings("file_in_real_time", file), clock)
-    device = "" if config.audio.device == "default" else config.audio.device
-    return open_source(SourceSettings("card", device, config.audio.channels), clock)
 
 
 def log_to_journal(verbosity: int) -> None:

@@ -76,7 +76,7 @@ def _perform(config: Config, out: Path, folder: Path, *, as_json: bool) -> None:
     from assistant.audio.files import FileSource
     from assistant.audio.frontend import Mean
     from assistant.audio.playback import WavSink
-    from assistant.cli.run import Printer
+    from assistant.cli.printer import Printer
     from assistant.cli.tracing import open_trace
     from assistant.folders import folders, usable_cache
     from assistant.pipeline import Conversation

@@ -135,7 +135,7 @@ def _config(args: argparse.Namespace) -> tuple[Config, Report]:
 
 
 def _subject(config: Config, args: argparse.Namespace) -> Subject:
-    from assistant.cli.daemon import open_source
+    from assistant.cli.sources import open_source
     from assistant.folders import folders
 
     del args
@@ -148,7 +148,7 @@ def _subject(config: Config, args: argparse.Namespace) -> Subject:
 
 def _heard_by_daemon(subject: Subject) -> bool:
     """A daemon that runs has the microphone; how it fares is the daemon's report."""
-    from assistant.cli.control import running_daemon
+    from assistant.cli.daemon_client import running_daemon
     from assistant.errors import AssistantError
 
     try:

@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +20,16 @@ from assistant.cli.assembly import (
 )
 from assistant.cli.ending import EndsOnSignal
 from assistant.cli.mouth import LAST_WORDS_S, Mouth
-from assistant.cli.output import add_json_option, print_json_line, styled
-from assistant.errors import DeviceError, DeviceInUse
+from assistant.cli.output import add_json_option, styled
+from assistant.cli.printer import Printer, print_said
+from assistant.cli.sources import open_source
+from assistant.errors import DeviceError, DeviceInUse, InputError
 
 if TYPE_CHECKING:
     from assistant.audio.source import Source
     from assistant.config import Config
+    from assistant.daemon.client import Client
     from assistant.pipeline import Understander
-    from assistant.types import Decision, Understanding
 
 EXAMPLES = """examples:
   assistant run                              the default microphone, the configured context
@@ -42,6 +43,8 @@ Ctrl-C and SIGTERM end it within two seconds. What was said so far is still deci
 where that takes longer the process just ends, with 130 or 143.
 """
 
+LISTEN_S = 60.0
+"""So long is a command waited for that the daemon is to hear."""
 HUSH_S = 0.5
 """How long a reply that a signal broke off may take to fade and to close its file."""
 
@@ -90,15 +93,30 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _listen(args: argparse.Namespace) -> int:
-    from assistant.cli.control import listen_by, running_daemon
+    from assistant.cli.daemon_client import running_daemon
 
     config = _config(args)
     daemon = None if args.source else running_daemon(config)
     if daemon is not None:  # it has the microphone
         with daemon:
-            return listen_by(daemon, as_json=args.json)
+            return _listen_by(daemon, as_json=args.json)
     source, live = _open_source(config, args)
     return _converse(config, args, source, live=live, once=True)
+
+
+def _listen_by(daemon: Client, *, as_json: bool) -> int:
+    """Let the daemon hear one command without a wake word, and show it. Raises InputError when nobody speaks."""
+    import msgspec
+
+    from assistant.daemon.events import MICROPHONE, Decided
+
+    events = daemon.events(LISTEN_S)
+    daemon.ask("listen")
+    for event in events:
+        if isinstance(event, Decided) and event.source == MICROPHONE:
+            print_said(msgspec.to_builtins(event), as_json=as_json)
+            return 0
+    raise InputError("nothing was said", where="listen", remedy="speak within a minute")
 
 
 def _config(args: argparse.Namespace) -> Config:
@@ -118,17 +136,9 @@ def _config(args: argparse.Namespace) -> Config:
 
 def _open_source(config: Config, args: argparse.Namespace) -> tuple[Source, bool]:
     """The source, and whether it runs at its own pace (a microphone, or a file played in real time)."""
-    from assistant.audio.kinds import SourceSettings, open_source
-    from assistant.clock import SystemClock
-
-    clock = SystemClock()
-    if args.source == "-":
-        return open_source(SourceSettings("stdin"), clock), True
-    if args.source:
-        kind = "file_in_real_time" if args.real_time else "file"
-        return open_source(SourceSettings(kind, args.source), clock), bool(args.real_time)
-    device = "" if config.audio.device == "default" else config.audio.device
-    return open_source(SourceSettings("card", device, config.audio.channels), clock), True
+    if args.source not in (None, "", "-") and not args.real_time:
+        return open_source(config, args.source, "file"), False
+    return open_source(config, args.source), True
 
 
 def _converse(config: Config, args: argparse.Namespace, source: Source, *, live: bool, once: bool) -> int:
@@ -218,37 +228,3 @@ def _greet(understander: Understander, source: Source, config: Config) -> None:
         config.listen.mode, "just speak"
     )
     print(f"{how}; Ctrl-C ends.", flush=True)
-
-
-class Printer:
-    """Shows decisions as they fall: a few lines for people, a JSON line for programs."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._json = as_json
-
-    def show(self, decision: Decision) -> None:
-        """Print one decision."""
-        felt_ms = None if decision.felt_ms is None else round(decision.felt_ms, 1)
-        more = {"felt_ms": felt_ms, "provisional": decision.provisional, "revises": decision.revises}
-        self.print(decision.understanding, decision.reply.text, decision.path, more)
-
-    def print(self, u: Understanding, reply: str, path: str, more: Mapping[str, Any]) -> None:
-        """Print what was understood and said. more: further fields of the JSON line."""
-        from assistant.cli.understand import row_of
-
-        if self._json:
-            print_json_line(row_of(path, u) | {"reply": reply} | dict(more))
-            return
-        style = {"accept": "green", "ask": "yellow", "refuse": "red"}[u.outcome.value]
-        times = "  ".join(f"{name} {value:.0f} ms" for name, value in u.timings_ms.items())
-        slots = "  ".join(f"{name}={value}" for name, value in u.slots.items())
-        goes_on = styled("… and on: ", "dim") if more.get("revises") else ""
-        print(f"{goes_on}{styled(u.outcome.value, style + ' bold')} “{u.text}”")
-        if u.outcome.value != "refuse":
-            print(f"    {styled(u.intent, 'bold')}  {slots}  confidence {u.confidence:.0%}")
-        print(styled(f"    {times}", "dim"))
-        if u.outcome.value != "accept":
-            print(styled(f"    because {u.reason}", "dim"))
-        if reply:
-            print(f"    {styled('reply', 'cyan')} {reply}")
-        sys.stdout.flush()

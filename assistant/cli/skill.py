@@ -11,7 +11,6 @@ from assistant.errors import UsageError
 
 if TYPE_CHECKING:
     from assistant.act.plugins import Status
-    from assistant.act.timers import Timers
 
 EXIT_FOUND = 1  # a plug-in does not work
 
@@ -121,7 +120,7 @@ def _statuses(args: argparse.Namespace) -> list[Status]:
 
 def _timers(args: argparse.Namespace) -> int:
     from assistant.act.when import in_words
-    from assistant.cli.control import running_daemon
+    from assistant.cli.daemon_client import running_daemon
     from assistant.cli.settings import load_settings
 
     daemon = running_daemon(load_settings(args).config)
@@ -144,28 +143,14 @@ def _kept_timers(args: argparse.Namespace) -> list[dict[str, object]]:
     """What is set, read by this process."""
     from assistant.act.skill import Services
     from assistant.act.timers import Timers
+    from assistant.act.timing import as_row
     from assistant.clock import SystemClock
 
     skill = Timers()
     skill.start(Services(SystemClock(), _state_of(args, "timers")))
-    rows = timer_rows(skill)
+    rows = [as_row(timer, skill.now()) for timer in skill.all()]
     skill.stop()
     return rows
-
-
-def timer_rows(skill: Timers) -> list[dict[str, object]]:
-    """Each timer as title, state and seconds left."""
-    from assistant.act.timing import remaining_s
-
-    now = skill.now()
-    return [
-        {
-            "title": timer.title,
-            "state": "ringing" if timer.ringing else "running" if timer.left_s is None else "paused",
-            "remaining_s": round(remaining_s(timer, now), 1),
-        }
-        for timer in skill.all()
-    ]
 
 
 def _lists(args: argparse.Namespace) -> int:

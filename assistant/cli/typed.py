@@ -52,8 +52,8 @@ def _conversation(args: argparse.Namespace) -> tuple[TypedConversation, Skills, 
 
 
 def _say(args: argparse.Namespace) -> int:
-    from assistant.cli.control import print_said, running_daemon
-    from assistant.cli.run import Printer
+    from assistant.cli.daemon_client import running_daemon
+    from assistant.cli.printer import Printer, print_said
     from assistant.cli.settings import load_settings
 
     daemon = None if args.here or args.context else running_daemon(load_settings(args).config)
@@ -70,7 +70,7 @@ def _say(args: argparse.Namespace) -> int:
 
 
 def _repl(args: argparse.Namespace) -> int:
-    from assistant.cli.run import Printer
+    from assistant.cli.printer import Printer
 
     (conversation, skills, trace), printer = _conversation(args), Printer(as_json=args.json)
     prompt = "" if args.json else styled("> ", "bold")

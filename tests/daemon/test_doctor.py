@@ -398,7 +398,7 @@ def test_sound_devices_of_a_group_that_one_is_not_in(subject: Subject) -> None:
 @pytest.mark.skipif(bool(SoundServer.missing()), reason=f"to be installed: {SoundServer.missing()}")
 def test_devices_of_a_real_sound_server(subject: Subject) -> None:
     with running_server():
-        from assistant.cli.daemon import open_source
+        from assistant.cli.sources import open_source
         from assistant.clock import SystemClock
 
         def named(device: str, output: str) -> Subject:
