@@ -1,13 +1,16 @@
 """What was heard, encoder states and attention included, kept between runs: a net is then judged in seconds.
 
 One compressed file a clip, in a folder whose name holds a hash of all that the result depends on. Half precision.
+Several runs may keep and read the same files at once.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +54,7 @@ class StatesStore:
             self._keep(clip, path)
         try:
             return self._read(path)
-        except (zipfile.BadZipFile, ValueError, KeyError):  # a run that was broken off while writing
+        except (zipfile.BadZipFile, ValueError, KeyError):  # the disk lost some of it
             self._keep(clip, path)
             return self._read(path)
 
@@ -71,7 +74,7 @@ class StatesStore:
                 "attention": np.concatenate(attention).astype(np.float16),
             }
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **arrays)
+        write_arrays(path, arrays)
 
     def _read(self, path: Path) -> Heard:
         with np.load(path) as file:
@@ -89,3 +92,14 @@ class StatesStore:
         )
         sound = Sound(read["states"], start_s, read["voice"], read["level_db"])
         return Heard(replace(transcript, hypotheses=hypotheses, states=read["states"], decoded_start_s=start_s), sound)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write `arrays` as one file, beside and renamed: who reads `path` finds all of it, or what was there before."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as beside:
+        try:
+            np.savez_compressed(beside, **arrays)
+        except BaseException:
+            Path(beside.name).unlink()
+            raise
+    Path(beside.name).replace(path)
