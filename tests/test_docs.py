@@ -10,7 +10,7 @@ import pytest
 from assistant.cli.main import build_parser, leaf_parsers
 from assistant.cli.reference import pages
 from assistant.cli.verbs import VERBS
-from assistant.config_keys import KEYS, SECTIONS
+from assistant.config.keys import KEYS, SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])

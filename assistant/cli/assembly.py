@@ -75,9 +75,9 @@ def open_context(config: Config, path_or_name: str = "") -> Context:
 
 def home_file(config: Config) -> Path | None:
     """The home.yaml: Home Assistant's, else as configured, else beside the user's configuration, else the system's."""
+    from assistant.config.layers import SYSTEM_FOLDER
     from assistant.folders import folders, user_config_folder
     from assistant.grammar.home import HOME_FILE
-    from assistant.layers import SYSTEM_FOLDER
 
     if config.home_assistant.url is not None:
         from assistant.act.home_assistant import HOME_FOLDER

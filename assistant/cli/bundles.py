@@ -82,9 +82,9 @@ def use(choice: str, bundles: Mapping[str, Path]) -> Path:
     """
     import os
 
-    from assistant.config_text import with_value
+    from assistant.config.layers import load, user_file
+    from assistant.config.text import with_value
     from assistant.errors import StorageError
-    from assistant.layers import load, user_file
 
     _check_choice(choice, bundles)
     target = user_file()

@@ -13,9 +13,9 @@ from typing import Any
 
 from assistant.cli.output import add_json_option, plain, print_json, styled, table
 from assistant.cli.settings import load_settings
-from assistant.config_keys import KEYS, ConfigErrors, value_of
+from assistant.config.keys import KEYS, ConfigErrors, value_of
+from assistant.config.layers import Loaded, load, template, user_file
 from assistant.errors import StorageError, UsageError
-from assistant.layers import Loaded, load, template, user_file
 
 EDITORS = ("editor", "nano", "vi")
 

@@ -44,7 +44,7 @@ def integration_names() -> list[str]:
 
 def what_changed(before: Config, now: Config) -> str:
     """The keys whose values differ, and which of them need a restart."""
-    from assistant.config_keys import KEYS, value_of
+    from assistant.config.keys import KEYS, value_of
 
     changed = [name for name in KEYS if value_of(before, name) != value_of(now, name)]
     late = [name for name in changed if name.startswith(LATE)]

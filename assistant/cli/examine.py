@@ -146,7 +146,7 @@ def plugins(subject: Subject) -> Iterator[Finding]:
 
 def secrets(subject: Subject) -> Iterator[Finding]:
     """Files with secrets are there, and only for this user."""
-    from assistant.config_keys import KEYS, value_of
+    from assistant.config.keys import KEYS, value_of
     from assistant.secret import check_secret, secret_path
 
     for name in KEYS:

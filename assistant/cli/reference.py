@@ -14,7 +14,7 @@ from pathlib import Path
 from assistant.cli import faults
 from assistant.cli.main import build_parser
 from assistant.cli.verbs import EXAMPLES, EXIT_CODES, VERBS
-from assistant.config_keys import KEYS, SECTIONS
+from assistant.config.keys import KEYS, SECTIONS
 from assistant.daemon.reference import control_socket_page
 
 # Given once at the top instead of with every verb.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.layers import Loaded, load
+from assistant.config.layers import Loaded, load
 
 
 def load_settings(args: argparse.Namespace, flags: Mapping[str, Any] | None = None) -> Loaded:

@@ -23,7 +23,7 @@ from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from assistant import errors
-from assistant.config_keys import ConfigErrors
+from assistant.config.keys import ConfigErrors
 from assistant.daemon.events import Event
 from assistant.errors import AssistantError, ConfigError, UsageError
 from assistant.types import SAMPLE_RATE_HZ

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from assistant.act.home_assistant import checked_url
 from assistant.clock import Clock, SystemClock
+from assistant.config.layers import SYSTEM_FOLDER
 from assistant.errors import AssistantError, StorageError
 from assistant.folders import user_config_folder
 from assistant.grammar.home import HOME_FILE, load_home
@@ -27,7 +28,6 @@ from assistant.integrations import connecting
 from assistant.integrations.home_assistant_home import as_yaml, imported
 from assistant.integrations.home_assistant_socket import LOST, NotLetInError, Socket, in_words, logged_in
 from assistant.integrations.tasks import Tasks, first_to_end
-from assistant.layers import SYSTEM_FOLDER
 from assistant.secret import read_secret
 from assistant.trust import trusting
 

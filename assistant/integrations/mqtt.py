@@ -40,7 +40,7 @@ from assistant.secret import check_secret, read_secret, secret_path
 from assistant.trust import explained, trusting
 
 if TYPE_CHECKING:
-    from assistant.config_integrations import Mqtt as Settings
+    from assistant.config.integrations import Mqtt as Settings
     from assistant.daemon.service import Bus
 
 DISTRIBUTION = "assistant-voice"

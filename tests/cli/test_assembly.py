@@ -12,9 +12,9 @@ from assistant.audio.array import KNOWN_ARRAYS, SPEED_OF_SOUND_M_S
 from assistant.audio.frontend import DelayAndSum, Mean
 from assistant.cli.assembly import build_front_end
 from assistant.config import Config
-from assistant.config_keys import KEYS
+from assistant.config.keys import KEYS
+from assistant.config.layers import load
 from assistant.errors import ConfigError
-from assistant.layers import load
 from assistant.types import SAMPLE_RATE_HZ, AudioBlock
 
 APART_M = 0.2

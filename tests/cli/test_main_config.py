@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assistant.cli.main import main
-from assistant.config_keys import KEYS
+from assistant.config.keys import KEYS
 
 
 @pytest.fixture

@@ -29,10 +29,10 @@ from assistant.cli.doctor import EXAMINATIONS, Examination, examined, wanted
 from assistant.cli.examine import Check, Finding, Subject
 from assistant.cli.faults import FAULTS, page
 from assistant.config import Config
+from assistant.config.layers import load
 from assistant.daemon.server import listen_on
 from assistant.errors import DeviceError, DeviceInUse
 from assistant.folders import Folders
-from assistant.layers import load
 from assistant.models.catalogue import find_model
 from assistant.models.store import MANIFEST, FileEntry, Manifest
 from assistant.testing import HeldClock

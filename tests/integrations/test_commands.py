@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.config_integrations import Mqtt
+from assistant.config.integrations import Mqtt
 from assistant.integrations.commands import (
     BURST,
     MOST_BYTES,

@@ -21,7 +21,7 @@ from assistant.act.skills import Skills
 from assistant.cli.assembly import build_skills, home_file, open_hub
 from assistant.clock import SystemClock
 from assistant.config import Config, Paths
-from assistant.config_integrations import HomeAssistant as Settings
+from assistant.config.integrations import HomeAssistant as Settings
 from assistant.errors import AssistantError, ConfigError
 from assistant.grammar.household import Device
 from assistant.grammar.load import load_context

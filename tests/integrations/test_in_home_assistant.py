@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from assistant.config import Config
-from assistant.config_integrations import Mqtt as MqttSettings
-from assistant.config_integrations import Wyoming as WyomingSettings
+from assistant.config.integrations import Mqtt as MqttSettings
+from assistant.config.integrations import Wyoming as WyomingSettings
 from assistant.integrations.configured import create_mqtt, create_wyoming
 from assistant.recognize.moonshine.engine import Moonshine
 from tests.integrations.broker import Broker, broker, free_port

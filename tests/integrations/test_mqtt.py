@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from assistant.config_integrations import Mqtt as Settings
+from assistant.config.integrations import Mqtt as Settings
 from assistant.daemon.bus import DaemonBus
 from assistant.errors import ConfigError
 from assistant.integrations.connecting import State

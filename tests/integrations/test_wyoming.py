@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from assistant.config import Config
-from assistant.config_integrations import Wyoming as Settings
+from assistant.config.integrations import Wyoming as Settings
 from assistant.errors import ConfigError
 from assistant.recognize.moonshine.engine import Moonshine
 from tests.integrations.broker import free_port

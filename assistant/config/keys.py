@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from assistant.config import Config
+from assistant.config.tree import Config
 from assistant.errors import ConfigError
 
 

@@ -1,7 +1,6 @@
 """The configuration as one tree: what keys there are, what they mean and what they may hold.
 
-`assistant.config_keys` checks values against it. Every value comes from the last layer that sets it; `assistant.layers`
-reads the layers and remembers who set what:
+Every value comes from the last layer that sets it; `assistant.config.layers` reads them and remembers who set what:
 
     defaults < /etc/assistant/config.yaml < /etc/assistant/conf.d/*.yaml < the user's config.yaml
              < ASSISTANT__SECTION__KEY < --set SECTION.KEY=VALUE and the verbs' own flags
@@ -14,7 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from assistant.config_integrations import HomeAssistant, Mqtt, Wyoming
+from assistant.config.integrations import HomeAssistant, Mqtt, Wyoming
 
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
 Threads = Annotated[int, Meta(ge=1, le=64)]

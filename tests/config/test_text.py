@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from assistant.config_text import with_value
+from assistant.config.text import with_value
 
 KEY = "understand.fused"
 

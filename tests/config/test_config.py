@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.config import Config
-from assistant.config_keys import KEYS, SECTIONS, ConfigErrors, checked, value_of
+from assistant.config.keys import KEYS, SECTIONS, ConfigErrors, checked, value_of
+from assistant.config.layers import Loaded, load, template
 from assistant.errors import ConfigError
-from assistant.layers import Loaded, load, template
 
 
 class Machine:

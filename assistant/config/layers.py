@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from assistant.config import Config
-from assistant.config_keys import KEYS, SECTIONS, ConfigErrors, assemble, checked, contradictions, unknown_key
+from assistant.config.keys import KEYS, SECTIONS, ConfigErrors, assemble, checked, contradictions, unknown_key
+from assistant.config.tree import Config
 from assistant.errors import ConfigError
 from assistant.folders import user_config_folder
 
