@@ -28,6 +28,9 @@ T = TypeVar("T", bound=np.generic)
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
+SOUND_ONLY = "sound"
+"""The variant of a transcript that nothing was decoded for."""
+
 
 def frozen_array(array: NDArray[T]) -> NDArray[T]:
     """Return `array` marked read-only (the same memory; the caller must own it)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,17 +11,23 @@ from dataclasses import replace
 from assistant.act.skills import Skills
 from assistant.answering import Answering
 from assistant.clock import Clock
+from assistant.comparing import Nets
 from assistant.errors import ModelError
 from assistant.grammar.tree import Context
-from assistant.recognize.engine import Adjustable, Prepared, Recognizer, Session
+from assistant.recognize.engine import Adjustable, Encoding, Prepared, Recognizer, Session
 from assistant.schedule.scheduler import Scheduler
 from assistant.speak.questions import question
 from assistant.speak.replies import Replies
-from assistant.types import Decision, Outcome, Pick, Reply, Transcript, Understanding, Utterance
+from assistant.types import SOUND_ONLY, Decision, Effort, Outcome, Pick, Reply, Transcript, Understanding, Utterance
 from assistant.understand.decide import decide, differing
 from assistant.understand.fused.bundle import Bundle
+from assistant.understand.fused.heads import Heads
 
 log = logging.getLogger(__name__)
+
+NO_NET = "none"
+HURRIED_NET = "tiny"
+"""What compares where time ran out: measured, it costs a quarter less than the dearest."""
 
 
 class Understander:
@@ -29,6 +36,8 @@ class Understander:
     contexts: those that a wake word may switch to, prepared ahead, by what the word is bound to.
     find_bundle: opens the fused net that fits a context, if there is one; None compares with no net.
     scheduler: chooses how hard to try, where answers have to be in time; None always tries as configured.
+    most_mb: memory for all open fused nets.
+    find_heads: opens the net that understands a context from sound alone, if there is one.
     """
 
     def __init__(
@@ -39,6 +48,9 @@ class Understander:
         clock: Clock,
         find_bundle: Callable[[Context], Bundle | None] | None = None,
         scheduler: Scheduler | None = None,
+        *,
+        most_mb: float = math.inf,
+        find_heads: Callable[[Context], Heads | None] | None = None,
     ) -> None:
         self.recognizer = recognizer
         self.scheduler = scheduler
@@ -46,8 +58,9 @@ class Understander:
         self.clock = clock
         self.contexts: dict[str, Prepared] = {}
         self._replies: dict[int, Replies] = {}
-        self._find_bundle = find_bundle
-        self._bundles: dict[str, Bundle | None] = {}
+        self._nets = Nets(find_bundle, most_mb)
+        self._find_heads = find_heads
+        self._heads: dict[str, Heads | None] = {}
         self.use(prepared)
 
     def use(self, prepared: Prepared) -> None:
@@ -55,7 +68,8 @@ class Understander:
         self.prepared = prepared
         self.replies = Replies(prepared.context)
         self._refusals = 0
-        self._open_bundle(prepared.context)
+        self._nets.open(prepared.context)
+        self._open_heads(prepared.context)
 
     def bind(self, name: str, prepared: Prepared) -> None:
         """Let `switch(name)` make `prepared` the active context."""
@@ -63,7 +77,8 @@ class Understander:
         bound = {id(one) for one in self.contexts.values()}
         self._replies = {number: replies for number, replies in self._replies.items() if number in bound}
         self._replies[id(prepared)] = Replies(prepared.context)
-        self._open_bundle(prepared.context)
+        self._nets.open(prepared.context)
+        self._open_heads(prepared.context)
 
     def switch(self, name: str) -> None:
         """Make the context that was bound to `name` the active one; one that was not bound changes nothing."""
@@ -89,6 +104,25 @@ class Understander:
         transcript = self.recognizer.open(self.prepared).finish(utterance)
         return self.compare(utterance, transcript, self.context)
 
+    def can_answer_from_sound(self, context: Context) -> bool:
+        """Whether `context` is understood without decoding, from the encoder's states alone."""
+        return isinstance(self.recognizer, Encoding) and self._heads.get(context.hash) is not None
+
+    def check_sound(self) -> Encoding:
+        """The recogniser, where it and a net can answer from sound alone. Raises ModelError where they cannot."""
+        if not isinstance(self.recognizer, Encoding) or not self.can_answer_from_sound(self.context):
+            raise ModelError(
+                f"no net understands the context '{self.context.name}' from sound alone",
+                where="--recognizer none",
+                remedy=f"assistant-convert build --context {self.context.name}, or leave --recognizer out",
+            )
+        return self.recognizer
+
+    def recognize_sound(self, utterance: Utterance) -> Transcript:
+        """Understand one whole utterance from sound alone. Raises ModelError where that cannot be."""
+        transcript = self.check_sound().open_sound(self.prepared).finish(utterance)
+        return self.compare(utterance, transcript, self.context)
+
     def open(self, prepared: Prepared, utterance: Utterance, waiting: int = 0) -> tuple[Session, Pick | None]:
         """Begin to hear `utterance`, which has ended, with the plan that fits now; waiting: others before it."""
         engine, scheduler = self.recognizer, self.scheduler
@@ -99,35 +133,69 @@ class Understander:
             utterance.speech_end_s - utterance.speech_start_s,
             elapsed_ms=1000 * max(self.clock.monotonic() - ended_s, 0.0),
             waiting=waiting,
+            from_sound=self.can_answer_from_sound(prepared.context),
         )
-        if pick.effort is None:
-            return engine.open(prepared), pick
-        return engine.open_with(prepared, pick.effort, lambda: scheduler.late(pick)), pick
+        return self._session(prepared, pick.effort, lambda: scheduler.late(pick)), pick
+
+    def hear(
+        self, utterance: Utterance, prepared: Prepared, effort: Effort | None, fused: str, late: Callable[[], bool]
+    ) -> Transcript:
+        """Hear a whole utterance with this effort (None: by sound alone) and this variant of the net."""
+        transcript = self._session(prepared, effort, late).finish(utterance)
+        return self.compare(utterance, transcript, prepared.context, fused)
+
+    def _session(self, prepared: Prepared, effort: Effort | None, late: Callable[[], bool]) -> Session:
+        engine = self.recognizer
+        if effort is not None and isinstance(engine, Adjustable):
+            return engine.open_with(prepared, effort, late)
+        if effort is None and isinstance(engine, Encoding) and self.can_answer_from_sound(prepared.context):
+            return engine.open_sound(prepared)
+        return engine.open(prepared)
+
+    def in_time(self, session: Session, prepared: Prepared, pick: Pick | None) -> Session:
+        """`session`, or where it is late before it began, one that needs no decoding, if there is a net for that."""
+        engine, late = self.recognizer, pick is not None and self.scheduler is not None and self.scheduler.late(pick)
+        if late and isinstance(engine, Encoding) and self.can_answer_from_sound(prepared.context):
+            return engine.open_sound(prepared)
+        return session
 
     def took(self, pick: Pick | None, transcript: Transcript, recognize_ms: float) -> Pick | None:
-        """Tell the scheduler how long it took; `pick` with that. What was broken off teaches nothing."""
+        """Tell the scheduler how long it took; `pick` with that. What ran otherwise than planned teaches nothing."""
         if pick is None or self.scheduler is None:
             return pick
-        if transcript.truncated and not self.scheduler.late(pick):
+        broken_off = transcript.truncated and not self.scheduler.late(pick)
+        if broken_off or (pick.effort is not None and transcript.variant == SOUND_ONLY):
             self.scheduler.forget(pick)
             return pick
         return self.scheduler.note(pick, recognize_ms, cut_short=transcript.truncated)
 
-    def compare(self, utterance: Utterance, transcript: Transcript, context: Context) -> Transcript:
-        """`transcript` re-ranked by the fused net, where there is one for `context`. From any thread."""
-        bundle = self._bundles.get(context.hash)
-        if bundle is None:
+    def compare(self, utterance: Utterance, transcript: Transcript, context: Context, fused: str = "") -> Transcript:
+        """`transcript` re-ranked by the fused net, where there is one for `context`. From any thread.
+
+        fused: variant of the net, "none" for no net, "" for the configured one. Where time ran out the cheapest looks,
+        and where nothing was decoded by then, sound alone answers.
+        """
+        if transcript.variant == SOUND_ONLY or (transcript.truncated and not transcript.hypotheses):
+            return self._from_sound(transcript, context)
+        if fused == NO_NET:
+            return transcript
+        return self._nets.look(utterance, transcript, context, HURRIED_NET if transcript.truncated else fused)
+
+    def _from_sound(self, transcript: Transcript, context: Context) -> Transcript:
+        """The meanings of what was only encoded."""
+        heads = self._heads.get(context.hash)
+        if heads is None:
             return transcript
         try:
-            return bundle.look(utterance, transcript)
+            return heads.answer(transcript)
         except ModelError as error:
-            self._bundles[context.hash] = None
-            log.warning("%s; understanding goes on without it", error)
+            self._heads[context.hash] = None
+            log.warning("%s; nothing is understood from sound alone any more", error)
             return transcript
 
-    def _open_bundle(self, context: Context) -> None:
-        if context.hash not in self._bundles:
-            self._bundles[context.hash] = self._find_bundle(context) if self._find_bundle else None
+    def _open_heads(self, context: Context) -> None:
+        if context.hash not in self._heads:
+            self._heads[context.hash] = self._find_heads(context) if self._find_heads else None
 
     def understand(self, transcript: Transcript, context: Context, recognize_ms: float) -> Understanding:
         """Decide about a transcript and note the times."""
@@ -136,7 +204,7 @@ class Understander:
         if understanding.outcome is Outcome.ASK:
             understanding = replace(understanding, question=_question(transcript, understanding))
         decide_ms = 1000 * (time.perf_counter() - began)
-        meanings_ms = transcript.timings_ms.get("meanings", 0.0) + transcript.timings_ms.get("fused", 0.0)
+        meanings_ms = sum(transcript.timings_ms.get(step, 0.0) for step in ("meanings", "fused", "sound"))
         return replace(
             understanding,
             timings_ms={

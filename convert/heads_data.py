@@ -156,6 +156,7 @@ class Encoding:
 
     takes: tuple[Take, ...]
     memory: int = MEMORY_A_JOB
+    limit_s: float = 1800.0
     stays: bool = False
 
     @property

@@ -48,34 +48,41 @@ def exported(trained: Trained, spec: FeatureSpec) -> Any:
 def convert(net: Any, precision: str, rows: Rows) -> bytes:
     """`net` as a .tflite of one of PRECISIONS. rows: to calibrate on."""
     tf, _ = tensorflow()
+    return converted(net, _serving(tf, net), precision, _examples(rows))
+
+
+def converted(net: Any, serving: Any, precision: str, examples: Callable[[], Iterator[dict[str, Floats]]]) -> bytes:
+    """`net`, called by the signature `serving`, as a .tflite. examples: inputs to calibrate int8 on."""
+    tf, _ = tensorflow()
     with tempfile.TemporaryDirectory() as folder, _quiet():
         module = tf.Module()
         module.net = net
-        tf.saved_model.save(module, folder, signatures={"serving_default": _serving(tf, net)})
+        tf.saved_model.save(module, folder, signatures={"serving_default": serving})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
-            converter.representative_dataset = _examples(rows)
+            converter.representative_dataset = examples
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         return bytes(converter.convert())
 
 
 def run(data: bytes, rows: Inputs) -> tuple[Floats, Floats]:
     """Answers (right, whole) of a .tflite for each row, float32 [R], by the device's runtime on one thread."""
-    runner = _runner(data)
+    call = runner(data)
     answers = []
     for i in range(len(rows)):
         inputs = {name: getattr(rows, name)[i : i + 1].astype(np.float32) for name in INPUTS}
-        out = runner(**inputs)
+        out = call(**inputs)
         answers.append((float(out[RIGHT][0, 0]), float(out[WHOLE][0, 0])))
     both = np.array(answers, np.float32).reshape(-1, 2)
     return both[:, 0], both[:, 1]
 
 
-def _runner(data: bytes) -> Any:
+def runner(data: bytes) -> Any:
+    """Calls a .tflite by its signature, in the device's runtime on one thread."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=data, num_threads=1)

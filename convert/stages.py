@@ -191,9 +191,14 @@ class Hearing:
         return [ear.hear_shard(self.takes)]
 
 
-def speak_all(takes: Sequence[Take], places: Places, crew: Crew, advance: Advance) -> int:
-    """Let every voice say what it has to; returns how much. What is there costs nothing. Raises PluginError."""
-    lines = spoken_lines(takes, _voices())
+def speak_all(
+    takes: Sequence[Take], places: Places, crew: Crew, advance: Advance, voices: Sequence[Speaker] = ()
+) -> int:
+    """Let every voice say what it has to; returns how much. What is there costs nothing. Raises PluginError.
+
+    voices: who may speak, those that train the fused net by default.
+    """
+    lines = spoken_lines(takes, voices or _voices())
     silent = [(speaker, text) for speaker, text in lines if not sound_file(places.sounds, speaker, text).is_file()]
     said = len(lines) - len(silent)
     advance("speak", said, len(lines))

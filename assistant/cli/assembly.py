@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from assistant.speak.speech import Speech
     from assistant.speak.voice import VoiceFactory
     from assistant.understand.fused.bundle import Bundle
+    from assistant.understand.fused.heads import Heads
 
 WATCH_EVERY_S = 1.0
 
@@ -173,6 +174,15 @@ def bundle_finder(config: Config, recognizer: Recognizer) -> Callable[[Context],
     return find
 
 
+def heads_finder(config: Config, recognizer: Recognizer) -> Callable[[Context], Heads | None]:
+    """Opens the net that understands a context from sound alone, whatever bundle is chosen for comparing."""
+    from assistant.understand.fused.bundle import bundle_folders
+    from assistant.understand.fused.heads import find_heads
+
+    heard_by = f"{recognizer.name}/{recognizer.variant}"
+    return lambda context: find_heads(bundle_folders(bundle_roots(config)), context, heard_by)
+
+
 def prepare_context(recognizer: Recognizer, context: Context) -> Prepared:
     """Compile `context` for `recognizer`, with a progress bar when that takes long."""
     with progress(f"compiling {context.name}", None) as advance:
@@ -209,7 +219,15 @@ def build_understander(
     contexts = [one.context for one in bound.values()]
     skills = build_skills(config, clock, contexts, announce) if acts else built_in(clock)
     scheduler = build_scheduler(config, recognizer, clock) if in_time else None
-    understander = Understander(recognizer, prepared, skills, clock, bundle_finder(config, recognizer), scheduler)
+    understander = Understander(
+        recognizer,
+        prepared,
+        skills,
+        clock,
+        bundle_finder(config, recognizer),
+        scheduler,
+        find_heads=heads_finder(config, recognizer),
+    )
     for name, one in bound.items():
         understander.bind(name, one)
     return understander

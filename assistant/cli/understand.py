@@ -15,12 +15,13 @@ from assistant.errors import AssistantError, UsageError
 
 if TYPE_CHECKING:
     from assistant.pipeline import Understander
-    from assistant.types import Understanding, Utterance
+    from assistant.types import Transcript, Understanding, Utterance
 
 EXAMPLES = """examples:
   assistant understand --context barista order.wav
   assistant understand --context barista --jsonl recordings/*.flac > results.jsonl
   assistant understand --context home --text sentences.txt
+  assistant understand --context barista --recognizer none order.wav
 
 Each line of --jsonl holds: path, text, intent, slots, confidence, accepted, engine, variant, alternatives,
 timings_ms (recognize, understand, decide, total: computing from the end of speech to the decision), outcome
@@ -46,6 +47,11 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--text", metavar="FILE", help="understand the lines of FILE (- for standard input) instead")
     parser.add_argument("--jsonl", "--json", dest="jsonl", action="store_true", help="print one JSON line a file")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="files understood at the same time")
+    parser.add_argument(
+        "--recognizer",
+        choices=["none"],
+        help="none: decode nothing, understand from sound alone (needs a bundle that was made for the context)",
+    )
     add_engine_options(parser)
     parser.set_defaults(run=_understand)
 
@@ -60,6 +66,8 @@ def _understand(args: argparse.Namespace) -> int:
     from assistant.cli.settings import load_settings
 
     flags = engine_flags(args)
+    if args.recognizer is not None and args.text is not None:
+        raise UsageError("there is no sound in --text", where="--recognizer none", remedy="give sound files")
     if args.text is not None:
         flags["recognize.engine"] = flags["recognize.engine"] or "text"
     config = load_settings(args, flags).config
@@ -68,7 +76,10 @@ def _understand(args: argparse.Namespace) -> int:
         rows: Iterable[dict[str, Any]] = (_typed(understander, line) for line in _lines(args.text))
         total = None
     else:
-        rows = _files(understander, args.files, args.jobs, config.listen.vad)
+        hear = understander.recognize if args.recognizer is None else understander.recognize_sound
+        if args.recognizer is not None:
+            understander.check_sound()
+        rows = _files(understander, args.files, args.jobs, config.listen.vad, hear)
         total = len(args.files)
     return _print(rows, total, jsonl=args.jsonl)
 
@@ -115,8 +126,10 @@ def _typed(understander: Understander, line: str) -> dict[str, Any]:
     return row_of("", understander.understand(transcript, understander.context, elapsed_ms)) | {"path": line}
 
 
-def _files(understander: Understander, files: list[str], jobs: int, vad: str) -> Iterator[dict[str, Any]]:
-    """Rows in the order of `files`."""
+def _files(
+    understander: Understander, files: list[str], jobs: int, vad: str, hear: Callable[[Utterance], Transcript]
+) -> Iterator[dict[str, Any]]:
+    """Rows in the order of `files`, each heard by `hear`."""
     from concurrent.futures import ThreadPoolExecutor
     from threading import local
 
@@ -132,7 +145,7 @@ def _files(understander: Understander, files: list[str], jobs: int, vad: str) ->
 
     def one(path: str) -> dict[str, Any]:
         try:
-            return row_of(path, _best(understander, read_utterances(path, detector)))
+            return row_of(path, _best(understander, read_utterances(path, detector), hear))
         except AssistantError as error:
             return {"path": path, "error": str(error)}
 
@@ -174,14 +187,16 @@ def read_utterances(path: str, detector: Callable[[], Any]) -> Iterator[Utteranc
         yield from (e.utterance for e in segmenter.flush() if isinstance(e, Ended))
 
 
-def _best(understander: Understander, utterances: Iterable[Utterance]) -> Understanding:
+def _best(
+    understander: Understander, utterances: Iterable[Utterance], hear: Callable[[Utterance], Transcript]
+) -> Understanding:
     """The decision about the one utterance of a file, or the surest of several."""
     from assistant.types import Transcript
 
     best: Understanding | None = None
     for utterance in utterances:
         began = time.perf_counter()
-        transcript = understander.recognize(utterance)
+        transcript = hear(utterance)
         elapsed_ms = 1000 * (time.perf_counter() - began)
         found = understander.understand(transcript, understander.context, elapsed_ms)
         if best is None or found.heard > best.heard:

@@ -76,6 +76,15 @@ class Adjustable(Protocol):
 
 
 @runtime_checkable
+class Encoding(Protocol):
+    """A recogniser that can stop after its encoder, for whoever understands encoder states without decoding."""
+
+    def open_sound(self, prepared: Prepared) -> Session:
+        """Begin an utterance that is not decoded: its transcript has states, no hypotheses, the variant SOUND_ONLY."""
+        ...
+
+
+@runtime_checkable
 class Resting(Protocol):
     """A recogniser that can give its memory back while nobody speaks; `open` begins to load it again."""
 

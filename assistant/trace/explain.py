@@ -18,7 +18,7 @@ from assistant.trace.record import (
     voice_probabilities,
 )
 from assistant.trace.replay import context_of
-from assistant.types import Hypothesis, Outcome, Transcript
+from assistant.types import Gate, Hypothesis, Outcome, Transcript
 from assistant.understand.calibration import FEATURES, MARGIN_CAP, Calibration, calibration, features
 from assistant.understand.decide import rivals
 from assistant.understand.fused import fuse
@@ -135,6 +135,9 @@ def _because(record: Record, pieces: Pieces | None) -> Iterator[str]:
     if not transcript.hypotheses:
         yield f"{_sentence(record.decided.reason)} No sentence that the context knows came near."
         return
+    if transcript.gate is not None:
+        yield from _by_sound(record, transcript.gate)
+        return
     best, others = transcript.hypotheses[0], rivals(transcript, context_of(record.thresholds))
     decided = record.decided
     if decided.differs:
@@ -147,6 +150,15 @@ def _because(record: Record, pieces: Pieces | None) -> Iterator[str]:
     yield from _compared(record, transcript, others)
     if pieces is not None and len(best.tokens):
         yield from _faint(record.hypotheses[0], pieces)
+
+
+def _by_sound(record: Record, gate: Gate) -> Iterator[str]:
+    """Nothing was decoded."""
+    yield "No words were looked for: it was understood from the sound alone, which takes a fraction of the time."
+    yield (
+        f"“{record.decided.text}” is its nearest meaning: {record.decided.confidence:.0%} sure "
+        f"(it acts from {gate.accept:.0%} on, and asks from {gate.ask:.0%} on)."
+    )
 
 
 def _near(decided: Verdict, best: Hypothesis, others: tuple[Hypothesis, ...], rule: Calibration) -> Iterator[str]:

@@ -27,6 +27,7 @@ from assistant.types import (
     Alternative,
     Decision,
     Fusion,
+    Gate,
     Hypothesis,
     Pick,
     Transcript,
@@ -38,7 +39,7 @@ from assistant.types import (
 from assistant.understand.calibration import as_accept
 from assistant.understand.decide import rule_of
 
-FORMAT = 2
+FORMAT = 3
 """Raised with every change of these structs; a record of a higher format is not read."""
 
 ENCODER_STEP_S = 0.024
@@ -94,9 +95,10 @@ class UtteranceRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Thresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What `decide` judged by: the calibration in full (none of its numbers depends on this program's defaults).
 
-    accept: as in calibration.json. ask_margin: nats. ask_below: confidence. confusable: pairs of phrases. free: slots
-        that take free words.
+    accept: as in calibration.json. ask_margin: nats. ask_below, refuse_below: confidence. confusable: pairs of phrases.
+    free: slots that take free words.
     fusion: how the fused net's answers counted, None where none looked.
+    gate: how an answer from sound alone counted, None where it was decoded.
     """
 
     accept: dict[str, float]
@@ -104,7 +106,9 @@ class Thresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     confusable: tuple[tuple[str, str], ...]
     free: tuple[str, ...]
     ask_below: float = 0.0
+    refuse_below: float = 0.0
     fusion: Fusion | None = None
+    gate: Gate | None = None
 
 
 class AlternativeRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -223,7 +227,7 @@ def record_of(decision: Decision, id_: str) -> Record:
         hearing_ms=_numbers(transcript.timings_ms),
         timings_ms=_numbers(understanding.timings_ms),
         felt_ms=None if decision.felt_ms is None else float(decision.felt_ms),
-        thresholds=thresholds_of(context, transcript.fusion),
+        thresholds=thresholds_of(context, transcript.fusion, transcript.gate),
         decided=first,
         result=None if first == last else last,
         reply=decision.reply.text,
@@ -235,7 +239,7 @@ def record_of(decision: Decision, id_: str) -> Record:
     )
 
 
-def thresholds_of(context: Context, fusion: Fusion | None = None) -> Thresholds:
+def thresholds_of(context: Context, fusion: Fusion | None = None, gate: Gate | None = None) -> Thresholds:
     """All that `decide` takes from `context`, and from the fused net's bundle."""
     settings = context.settings
     rule = rule_of(context, fusion)
@@ -245,7 +249,9 @@ def thresholds_of(context: Context, fusion: Fusion | None = None) -> Thresholds:
         confusable=tuple((a, b) for a, b in settings.confusable),
         free=tuple(sorted(free_slots(context))),
         ask_below=float(settings.ask_below),
+        refuse_below=float(settings.refuse_below),
         fusion=_plain(fusion),
+        gate=gate,
     )
 
 
@@ -281,6 +287,7 @@ def transcript_of(record: Record) -> Transcript:
         truncated=record.truncated,
         fused=record.fused,
         fusion=record.thresholds.fusion,
+        gate=record.thresholds.gate,
     )
 
 

@@ -15,13 +15,22 @@ from numpy.typing import NDArray
 from assistant.errors import AssistantError, ModelError
 from assistant.grammar.meaning import Meaning
 from assistant.grammar.tree import Context
-from assistant.recognize.engine import Prepared
+from assistant.recognize.engine import Prepared, Session
 from assistant.recognize.moonshine.beam import Beam, BeamOptions, SearchResult, Sentence
 from assistant.recognize.moonshine.grammar import MoonshineGrammar, Progress, cache_file, load_grammar
 from assistant.recognize.moonshine.model import Encoded, Model, discard_model, prepare_model
 from assistant.recognize.moonshine.rerank import RerankOptions, rerank
 from assistant.recognize.moonshine.table import encode_silence
-from assistant.types import SAMPLE_RATE_HZ, AudioFrame, Effort, Hypothesis, Transcript, Utterance, frozen_array
+from assistant.types import (
+    SAMPLE_RATE_HZ,
+    SOUND_ONLY,
+    AudioFrame,
+    Effort,
+    Hypothesis,
+    Transcript,
+    Utterance,
+    frozen_array,
+)
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +98,12 @@ class Moonshine:
             raise AssistantError("a context prepared for another engine", where=self.name)
         return MoonshineSession(self, prepared, effort, late)
 
+    def open_sound(self, prepared: Prepared) -> Session:
+        """Begin an utterance that is encoded only."""
+        del prepared
+        self._wake()
+        return SoundSession(self)
+
     def rest(self) -> None:
         """Give the model's memory back until somebody speaks."""
         self.model.unload()
@@ -141,6 +156,31 @@ def open_model(options: MoonshineOptions) -> Model:
         log.warning("%s; building it again", error.what)
         discard_model(files)
         return Model(prepare_model(options.cache, options.precision), options.threads)
+
+
+class SoundSession:
+    """One utterance that is encoded and not decoded."""
+
+    def __init__(self, engine: Moonshine) -> None:
+        self._engine = engine
+
+    def feed(self, frame: AudioFrame) -> str:
+        """No partials."""
+        del frame
+        return ""
+
+    def cancel(self) -> None:
+        """The encoder runs in one go."""
+
+    def finish(self, utterance: Utterance) -> Transcript:
+        """Encode the voiced stretch of `utterance`."""
+        pcm, start_s = voiced_stretch(utterance)
+        if not len(pcm):
+            return Transcript((), "", self._engine.name, SOUND_ONLY)
+        began = time.perf_counter()
+        states = frozen_array(self._engine.model.encode(pcm).states)
+        timings_ms = {"encode": 1000 * (time.perf_counter() - began)}
+        return Transcript((), "", self._engine.name, SOUND_ONLY, states, start_s, timings_ms)
 
 
 class MoonshineSession:

@@ -33,12 +33,13 @@ ON, OFF = "on", "off"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """A bundle with one variant open. Threads take turns."""
+    """A bundle with one variant open. Threads take turns. folder: where it is."""
 
     manifest: Manifest
     variant: Variant
     projection: Projection
     net: Net
+    folder: Path = Path()
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -50,6 +51,13 @@ class Bundle:
     def fusion(self) -> Fusion:
         """How its answers count."""
         return self.variant.fusion
+
+    def other(self, cost: str) -> Bundle:
+        """The same bundle with another variant open, which shares the rest. Raises ModelError, PluginError."""
+        variant = self.manifest.variant(cost)
+        check_file(self.folder / variant.file, variant.sha256)
+        net = Net(self.folder / variant.file, self.manifest.features, find_runtime())
+        return Bundle(self.manifest, variant, self.projection, net, self.folder)
 
     def look(self, utterance: Utterance, transcript: Transcript) -> Transcript:
         """`transcript` re-ranked; the same where the engine gave nothing to look at. Raises ModelError."""
@@ -75,7 +83,7 @@ def open_bundle(folder: Path, cost: str = "", interpreter: Callable[..., Any] | 
         check_file(folder / name, digest)
     projection = read_projection(folder / FEATURES_FILE, manifest.features)
     net = Net(folder / variant.file, manifest.features, interpreter or find_runtime())
-    return Bundle(manifest, variant, projection, net)
+    return Bundle(manifest, variant, projection, net, folder)
 
 
 def check_file(path: Path, sha256: str) -> None:

@@ -9,8 +9,12 @@ Every net has the inputs, all float32, of one hypothesis:
 and the outputs, float32 logits:
     "right" [1, 1]     this meaning was said
     "whole" [1, 1]     no speech is left over and no word was invented
-Further heads may follow under their own names ("intent" [1, intents], "slot.NAME" [1, values]); they are listed in
-`heads` with their labels. They are found by name in the file's signature `serving_default`.
+They are found by name in the file's signature `serving_default`.
+
+A bundle made for a context may hold one more net, for sound alone (`sound`; heads.py):
+    BUNDLE/sound.tflite, sound.npz
+whose input is "frames" float32 [1, F, D + 1] and whose outputs are logits, listed in `heads` with their labels:
+    "intent" [1, 1 + intents], "slot_0" [1, 1 + values], …; the first label, "", is none of them
 """
 
 from __future__ import annotations
@@ -22,17 +26,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from assistant.errors import ModelError
-from assistant.types import Fusion
+from assistant.types import Fusion, Gate
 from assistant.understand.fused.projection import FEATURES_FORMAT, FeatureSpec
 
 MANIFEST_FILE = "manifest.json"
 FEATURES_FILE = "features.npz"
-FORMAT = 1
+FORMAT = 2
 """Raised with every change of these structs; a bundle of a higher format is not used."""
 GENERIC = "generic"
 """`context_hash` of a bundle that is for every context."""
 INPUTS = ("tokens", "frames", "globals")
 RIGHT, WHOLE = "right", "whole"
+INTENT = "intent"
 
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
@@ -58,10 +63,37 @@ class Variant(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Head(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A further output: labels in the order of its logits; slot: the slot it names, "" for the intent."""
+    """An output of the net for sound alone: labels by its logits; slot: the slot it names, "" for the intent."""
 
     labels: tuple[str, ...]
     slot: str = ""
+
+
+class SoundNet(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The net for sound alone.
+
+    basis_file: of what makes its input from encoder states. frames, pool: how many frames there are, and states
+    averaged for each; audio_dim: of a state; state_dim: principal components of a frame.
+    temperature: by which the logits of every head are divided. gate: how its answers count.
+    parameters, operations, figures: as of a Variant.
+    """
+
+    file: str
+    sha256: Sha256
+    bytes: int
+    basis_file: str
+    basis_sha256: Sha256
+    frames: int
+    pool: int
+    audio_dim: int
+    state_dim: int
+    precision: str
+    parameters: int
+    operations: int = 0
+    milliseconds: float | None = None
+    temperature: float = 1.0
+    gate: Gate
+    figures: dict[str, Any] = {}
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -70,7 +102,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: of the bundle. context: name of its context, "" for a generic one. context_hash: of that context, or GENERIC.
     recognizer, tokenizer_sha256: whose states and tokens the net reads.
     features, features_sha256: shapes and the file of their parameters.
-    variants: dearest first. heads: further outputs by name.
+    variants: dearest first. sound: the net for sound alone, None where there is none; heads: its outputs by name.
     licences: of all training data, by name. seeds, versions: what repeats the build. command: what built it.
     built_s: how long that took, seconds. machine: where the figures were measured.
     """
@@ -86,6 +118,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     features_sha256: Sha256
     variants: tuple[Variant, ...]
     heads: dict[str, Head] = {}
+    sound: SoundNet | None = None
     licences: dict[str, str] = {}
     seeds: dict[str, int] = {}
     versions: dict[str, str] = {}

@@ -59,11 +59,7 @@ class Net:
 
     def __init__(self, path: Path, spec: FeatureSpec, interpreter: Callable[..., Any], threads: int = 1) -> None:
         self._path = path
-        data = read_file(path)
-        with _as_model_error(path), _quiet():
-            self._interpreter = interpreter(model_content=data, num_threads=threads)
-            self._interpreter.allocate_tensors()
-            self._run = self._interpreter.get_signature_runner()
+        self._run = opened(path, interpreter, threads)
         self._check(spec)
         self.milliseconds = self._time(spec)
         if self.milliseconds > SLOW_MS:
@@ -75,7 +71,7 @@ class Net:
 
     def answers(self, features: Features) -> Answers:
         """What the net says of each hypothesis. Raises ModelError."""
-        with _as_model_error(self._path):
+        with as_model_error(self._path):
             rows = [
                 {
                     name: np.ravel(value)
@@ -128,6 +124,15 @@ class Net:
         return min(times)
 
 
+def opened(path: Path, interpreter: Callable[..., Any], threads: int = 1) -> Any:
+    """The runner of a .tflite: called with inputs by name, it returns outputs by name. Raises ModelError."""
+    data = read_file(path)
+    with as_model_error(path), _quiet():
+        net = interpreter(model_content=data, num_threads=threads)
+        net.allocate_tensors()
+        return net.get_signature_runner()
+
+
 def find_runtime(runtimes: Sequence[tuple[str, str]] = RUNTIMES) -> Callable[..., Any]:
     """The interpreter of the first of `runtimes` that is installed. Raises PluginError when none is."""
     for module, name in runtimes:
@@ -157,8 +162,8 @@ def read_file(path: Path) -> bytes:
 
 
 @contextmanager
-def _as_model_error(path: Path) -> Iterator[None]:
-    """The runtimes raise ValueError and RuntimeError for broken files and failing operators alike."""
+def as_model_error(path: Path) -> Iterator[None]:
+    """Failures inside are ModelErrors: runtimes raise ValueError and RuntimeError for files and operators alike."""
     try:
         yield
     except (ValueError, RuntimeError, KeyError, IndexError) as error:

@@ -1,0 +1,92 @@
+"""The net for sound alone: frames of encoder states in, logits of the intent and of every slot out.
+
+    frames [F, D] ─► convolutions over every other frame ─┬─► words [F/2, W] ─► max ─────────────┐
+                                                          └─► attention of each head ─► its sum ─┴► dense ─► logits
+
+Each head looks where its own words are said: softmax over time, one column a head and glimpse. What was said where is
+learnt beside it (`words`): whether each word of the slots' values occurs at all. Only operations that become int8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convert.model import tensorflow
+
+GLIMPSES = 2
+SHARPEST = 6.0
+"""Scores of attention stay within ±this, so that int8 holds them."""
+HIDDEN = -16.0
+UNHEARD = -8.0
+
+
+@dataclass(frozen=True, slots=True)
+class SoundShape:
+    """channels: of the convolutions; dilations: of the residual ones; hidden: of a head's own layer."""
+
+    channels: int = 96
+    dilations: tuple[int, ...] = (1, 2, 4)
+    hidden: int = 48
+
+
+@dataclass(frozen=True, slots=True)
+class SoundRegularisation:
+    """noise: standard deviation added to the input. dropout: of components of the input, and of the heads' layers."""
+
+    noise: float = 0.2
+    components: float = 0.05
+    dropout: float = 0.2
+
+
+def build(
+    state_dim: int,
+    heads: Mapping[str, int],
+    words: int,
+    shape: SoundShape,
+    regular: SoundRegularisation | None = None,
+    frames: int | None = None,
+) -> Any:
+    """A Keras model: input "frames" [B, F, D + 1]; outputs by head [B, labels], and "words" [B, W]; all logits.
+
+    heads: labels by output. regular: while training, None for a net that is exported. frames: fixed length or None.
+    """
+    _, keras = tensorflow()
+    layers = keras.layers
+    given = keras.Input((frames, state_dim + 1), 1 if frames else None, name="frames")
+    x, mask = given[..., :-1], given[..., -1:]
+    if regular is not None:
+        x = layers.GaussianNoise(regular.noise)(x)
+        x = layers.SpatialDropout1D(regular.components)(x)
+    c = shape.channels
+    # A convolution over time is one over [F, 1, C]: what the runtimes are quickest at.
+    x, mask = (layers.Lambda(lambda y: y[:, :, None])(y) for y in (x, mask))
+    x = layers.Multiply()([x, mask])
+    x = layers.Conv2D(c, (5, 1), strides=(2, 1), padding="same", activation="relu", name="first")(x)
+    mask = layers.MaxPooling2D((2, 1), padding="same")(mask)
+    for i, dilation in enumerate(shape.dilations):
+        x = layers.Multiply()([x, mask])
+        near = layers.Conv2D(
+            c, (3, 1), padding="same", dilation_rate=(dilation, 1), activation="relu", name=f"block{i}"
+        )(x)
+        x = layers.Add()([x, near])
+    x = layers.Multiply(name="heard")([x, mask])
+    away = layers.Lambda(lambda m: 1.0 - m, name="away")(mask)
+    said = layers.Conv2D(words, 1, bias_initializer=keras.initializers.Constant(-2.0), name="said")(x)
+    said = layers.Add()([layers.Multiply()([said, mask]), layers.Rescaling(UNHEARD)(away)])
+    occurs = layers.GlobalMaxPooling2D(name="words")(said)
+    states = layers.Reshape((-1, c))(x)
+    looks = layers.Conv2D(len(heads) * GLIMPSES, 1, activation="tanh", name="looks")(x)
+    looks = layers.Add()([layers.Rescaling(SHARPEST)(looks), layers.Rescaling(HIDDEN)(away)])
+    looks = layers.Softmax(axis=-1)(layers.Permute((2, 1))(layers.Reshape((-1, len(heads) * GLIMPSES))(looks)))
+    seen = layers.Dot(axes=(2, 1), name="seen")([looks, states])
+    heard = layers.Activation("sigmoid")(occurs)
+    outputs = {"words": occurs}
+    for i, (name, labels) in enumerate(heads.items()):
+        own = layers.Reshape((GLIMPSES * c,))(seen[:, i * GLIMPSES : (i + 1) * GLIMPSES])
+        own = layers.Dense(shape.hidden, activation="relu", name=f"{name}_hidden")(layers.Concatenate()([own, heard]))
+        if regular is not None:
+            own = layers.Dropout(regular.dropout)(own)
+        outputs[name] = layers.Dense(labels, name=name)(own)
+    return keras.Model(given, outputs)
