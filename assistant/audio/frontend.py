@@ -5,6 +5,7 @@ Every front end also removes a constant offset, which voice activity by energy w
 
 from __future__ import annotations
 
+import functools
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -70,7 +71,8 @@ class Mean:
 
     def process(self, block: AudioBlock) -> AudioFrame:
         _check(block, self._channels)
-        return AudioFrame(_to_pcm(self._offset.process(block.pcm.mean(axis=0))), block.at, block.gap)
+        sound = block.pcm[0].astype(np.float64) if self._channels == 1 else block.pcm.mean(axis=0)
+        return AudioFrame(_to_pcm(self._offset.process(sound)), block.at, block.gap)
 
 
 class DelayAndSum:
@@ -168,15 +170,25 @@ def _one_pole(sound: NDArray[np.float64], decay: float, state: float) -> NDArray
     out = np.empty_like(sound)
     for start in range(0, len(sound), ONE_POLE_SAMPLES):
         piece = sound[start : start + ONE_POLE_SAMPLES]
-        powers = decay ** np.arange(1, len(piece) + 1)
-        means = powers * (state + (1 - decay) * np.cumsum(piece / powers))
+        powers = _powers(decay, len(piece))
+        means = powers * (state + (1 - decay) * (piece / powers).cumsum())
         out[start : start + len(piece)] = means
         state = float(means[-1])
     return out
 
 
+@functools.lru_cache(maxsize=8)
+def _powers(decay: float, count: int) -> NDArray[np.float64]:
+    """decay to the power of 1 to `count`; kept, for nearly all blocks have one length."""
+    powers: NDArray[np.float64] = np.power(decay, np.arange(1, count + 1), dtype=np.float64)
+    return frozen_array(powers)
+
+
 def _to_pcm(sound: NDArray[np.float64]) -> NDArray[np.int16]:
-    return frozen_array(np.clip(np.rint(sound), -32_768, 32_767).astype(np.int16))
+    whole = np.rint(sound)
+    np.minimum(whole, 32_767, out=whole)  # a clip in two: np.clip's own checks cost more than both
+    np.maximum(whole, -32_768, out=whole)
+    return frozen_array(whole.astype(np.int16))
 
 
 def _check(block: AudioBlock, channels: int) -> None:

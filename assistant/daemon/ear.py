@@ -56,7 +56,8 @@ class CountedSource(Source):
             self.frames += 1
             self.lost_samples += block.gap
             self.heard_at = self._clock.monotonic()
-            self.first_sound.set()
+            if not self.first_sound.is_set():  # cheaper than to wake nobody, fifty times a second
+                self.first_sound.set()
         connected = self.connected
         self.reopened += connected and not self._was_connected
         self._was_connected = connected
