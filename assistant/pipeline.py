@@ -19,12 +19,10 @@ from typing import Union
 from assistant.answering import Answering, Plan
 from assistant.audio.frontend import FrontEnd
 from assistant.audio.source import Nothing, Source
-from assistant.grammar.tree import Context
 from assistant.listen.joining import GOES_ON_S, goes_on, joined
 from assistant.listen.segment import Abandoned, Began, Ended, Paused, Resumed, Segmenter
 from assistant.listen.wake_segment import Hailed, WakeEvent, WakeSegmenter, Woke
 from assistant.recognize.engine import Prepared, Session
-from assistant.recognize.text import recognize_text
 from assistant.types import (
     SAMPLE_RATE_HZ,
     AudioBlock,
@@ -40,7 +38,7 @@ from assistant.understand.decide import decide
 from assistant.understander import Understander
 from assistant.work import Worker
 
-__all__ = ["Conversation", "Notable", "TypedConversation", "Understander"]
+__all__ = ["Conversation", "Notable", "Understander"]
 
 READ_TIMEOUT_S = 0.02
 MOST_WAITING = 2
@@ -376,36 +374,6 @@ class Conversation:
 def _may_go_on(understanding: Understanding, transcript: Transcript) -> bool:
     accepted = understanding.outcome is Outcome.ACCEPT
     return accepted and bool(transcript.hypotheses) and not transcript.hypotheses[0].terminal
-
-
-class TypedConversation:
-    """Typed lines instead of sound: the same decisions, questions, follow-ups and replies."""
-
-    def __init__(self, understander: Understander, hush: Callable[[], None] = lambda: None) -> None:
-        self._understander = understander
-        self._answering = Answering(understander, hush)
-
-    def line(self, text: str) -> Decision:
-        """Understand one typed line and act on it."""
-        u = self._understander
-        answers = self._answering.answers()
-        if answers is not None:
-            transcript, understanding = self._match(text, u.recognizer.prepare(answers))
-            if self._answering.dialogue.is_answer(understanding, answers):
-                return self._decision(transcript, understanding, answers)
-        transcript, understanding = self._match(text, u.prepared)
-        return self._decision(transcript, understanding, u.context)
-
-    def _match(self, text: str, prepared: Prepared) -> tuple[Transcript, Understanding]:
-        began = time.perf_counter()
-        transcript = recognize_text(prepared, text)
-        elapsed_ms = 1000 * (time.perf_counter() - began)
-        return transcript, self._understander.understand(transcript, prepared.context, elapsed_ms)
-
-    def _decision(self, transcript: Transcript, decided: Understanding, context: Context) -> Decision:
-        plan = self._answering.interpret(decided, transcript, context)
-        understanding, reply = self._answering.carry_out(plan)
-        return self._understander.decision(None, transcript, context, decided, understanding, reply)
 
 
 def _completeness(job: _Job) -> tuple[bool, bool]:

@@ -15,10 +15,11 @@ from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
 from assistant.listen.segment import Segmenter
 from assistant.listen.vad import open_vad
-from assistant.pipeline import Conversation, TypedConversation, Understander
+from assistant.pipeline import Conversation, Understander
 from assistant.recognize.moonshine.engine import Moonshine
 from assistant.recognize.text import TextRecognizer
 from assistant.testing import HeldClock
+from assistant.typed import TypedConversation
 from assistant.types import Decision, Outcome
 from assistant.work import InlineWorker
 from tests.blocks import Blocks, Pcm, frames, silence, voiced

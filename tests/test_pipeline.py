@@ -20,10 +20,11 @@ from assistant.listen.endpoint import EndpointSettings
 from assistant.listen.joining import GOES_ON_S, goes_on, joined
 from assistant.listen.segment import Segmenter
 from assistant.listen.vad import open_vad
-from assistant.pipeline import Conversation, TypedConversation, Understander
+from assistant.pipeline import Conversation, Understander
 from assistant.recognize.moonshine.engine import Moonshine
 from assistant.recognize.text import TextRecognizer
 from assistant.testing import HeldClock
+from assistant.typed import TypedConversation
 from assistant.types import (
     FRAME_SAMPLES,
     SAMPLE_RATE_HZ,

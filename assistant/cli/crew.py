@@ -109,7 +109,8 @@ class Crew:
 
     def prepare(self, bus: DaemonBus) -> None:
         """Contexts, skills and phrases, beside the recogniser's start; then it is waited for. Raises AssistantError."""
-        from assistant.pipeline import TypedConversation, Understander
+        from assistant.pipeline import Understander
+        from assistant.typed import TypedConversation
 
         self._bus = bus
         bound = self._contexts(self.config)

@@ -14,8 +14,8 @@ from assistant.cli.output import add_json_option, styled
 
 if TYPE_CHECKING:
     from assistant.act.skills import Skills
-    from assistant.pipeline import TypedConversation
     from assistant.trace.store import TraceStore
+    from assistant.typed import TypedConversation
 
 EXAMPLES = """examples:
   assistant say "turn on teh kitchen lihgts"
@@ -44,7 +44,7 @@ def register(subparsers: Any) -> None:
 def _conversation(args: argparse.Namespace) -> tuple[TypedConversation, Skills, TraceStore]:
     from assistant.cli.settings import load_settings
     from assistant.cli.tracing import open_trace
-    from assistant.pipeline import TypedConversation
+    from assistant.typed import TypedConversation
 
     config = load_settings(args, {"context": args.context, "recognize.engine": "text"}).config
     understander = build_understander(config, acts=True)

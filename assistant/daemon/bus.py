@@ -247,7 +247,7 @@ class Conversations:
 
 
 class Talk(Protocol):
-    """One typed conversation (`assistant.pipeline.TypedConversation`)."""
+    """One typed conversation (`assistant.typed.TypedConversation`)."""
 
     def line(self, text: str) -> Decision:
         """Understand the next line and act on it."""

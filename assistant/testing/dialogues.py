@@ -34,9 +34,10 @@ from assistant.errors import InputError
 from assistant.grammar.places import ContextFaults, Faults, Located, read_yaml
 from assistant.grammar.schema import read
 from assistant.grammar.tree import Context, Place
-from assistant.pipeline import TypedConversation, Understander
+from assistant.pipeline import Understander
 from assistant.recognize.text import TextRecognizer
 from assistant.testing.clock import HeldClock
+from assistant.typed import TypedConversation
 from assistant.types import Decision
 
 PATIENCE_S = 10.0

@@ -15,9 +15,10 @@ from assistant.clock import SystemClock
 from assistant.daemon.bus import Conversations, DaemonBus
 from assistant.errors import DeviceError
 from assistant.grammar.load import load_context
-from assistant.pipeline import TypedConversation, Understander
+from assistant.pipeline import Understander
 from assistant.recognize.engine import Recognizer
 from assistant.recognize.text import TextRecognizer
+from assistant.typed import TypedConversation
 from assistant.types import Decision, EndReason, Reply, Utterance
 
 PATIENCE_S = 30.0

@@ -26,8 +26,9 @@ from assistant.errors import AssistantError, ConfigError
 from assistant.grammar.household import Device
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Action, Context
-from assistant.pipeline import TypedConversation, Understander
+from assistant.pipeline import Understander
 from assistant.recognize.text import TextRecognizer
+from assistant.typed import TypedConversation
 from tests.integrations.broker import free_port, make_authority, make_certificate, program
 from tests.integrations.hass import Hass
 from tests.integrations.house import House, bus_of, until
