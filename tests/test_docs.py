@@ -13,6 +13,7 @@ from assistant.cli.verbs import VERBS
 from assistant.config.keys import KEYS, SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("assistant", "benchmarks", "convert", "tests")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
 
 
@@ -27,6 +28,28 @@ def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose)
     inside = [target for target in targets if "://" not in target and not target.startswith("mailto:")]
     assert [target for target in inside if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_to_a_section_lead_to_one(page: Path) -> None:
+    links = re.findall(r"\]\(([^):\s]*)#([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    assert [
+        (target, name) for target, name in links if name not in sections(page.parent / target if target else page)
+    ] == []
+
+
+def sections(page: Path) -> set[str]:
+    """The names of a page's sections as links have them: small, without signs, hyphens for spaces."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    titles = re.findall(r"^#+ (.*)$", prose, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_modules_in_the_pages_exist(page: Path) -> None:
+    named = set(re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8")))
+    modules = [f"/{path.relative_to(ROOT)}" for top in PACKAGES for path in (ROOT / top).rglob("*.py")]
+    assert [name for name in named if not any(module.endswith(f"/{name}") for module in modules)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
