@@ -116,7 +116,7 @@ def build(
     heard = dense(read, shape.token, "token_sound", "tanh")
     meant = dense(vector, shape.token, "token_word", "tanh")
     agreed = layers.Multiply(name="token_agreement")([heard, meant])
-    x = dense(layers.Concatenate()([agreed, scalars]), shape.token, "token_joint")
+    x = dense(layers.Concatenate(name="token_known")([agreed, scalars]), shape.token, "token_joint")
     for i in range(shape.blocks):
         x = layers.Multiply()([x, token_mask])
         more = layers.Conv2D(shape.token, (3, 1), padding="same", activation="relu", name=f"token_block{i}")(x)

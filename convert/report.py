@@ -5,23 +5,17 @@ The plots are inside the page, so that it can be sent to anybody as one file.
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.understand.fused.manifest import Manifest
-from convert.files import write_whole
+from convert.page import figure, picture, png, table, write_page
 
 if TYPE_CHECKING:
     from convert.build import Built
-
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;border-bottom:1px solid #ddd;text-align:right}
-td:first-child,th:first-child{text-align:left}img{max-width:100%}code{background:#f4f4f4;padding:.1em .3em}"""
 
 
 def write_report(file: Path, built: Built, manifest: Manifest) -> None:
@@ -33,17 +27,16 @@ def write_report(file: Path, built: Built, manifest: Manifest) -> None:
         _variants(built),
         *_precisions(built),
         "<h2>Data</h2>",
-        _table(("kind", "hypotheses"), sorted(built.origin.trained_on.items())),
+        table(("kind", "hypotheses"), sorted(built.origin.trained_on.items())),
         "<h2>Training</h2>",
-        _picture(_curves(built), "loss by epoch"),
+        picture(_curves(built), "loss by epoch"),
     ]
     for cost, found in built.figures.items():
         for basis, name in (("recordings", "real recordings"), ("validation", "validation takes")):
             if basis in found:
                 parts += [f"<h2>{cost}: {name}</h2>", *_judged(found[basis])]
-    parts += ["<h2>Licences of what it was trained on</h2>", _table(("what", "licence"), manifest.licences.items())]
-    page = f"<!doctype html><meta charset=utf-8><title>{html.escape(manifest.name)}</title><style>{STYLE}</style>"
-    write_whole(file, (page + "\n".join(parts) + "\n").encode())
+    parts += ["<h2>Licences of what it was trained on</h2>", table(("what", "licence"), manifest.licences.items())]
+    write_page(file, manifest.name, parts)
 
 
 def _variants(built: Built) -> str:
@@ -63,7 +56,7 @@ def _variants(built: Built) -> str:
             )
         )
     head = ("variant", "precision", "KiB", "parameters", "multiplications", "ms", "decides as its float net")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _precisions(built: Built) -> list[str]:
@@ -86,7 +79,7 @@ def _precisions(built: Built) -> list[str]:
             )
         )
     head = ("precision", "KiB", "compressed", "ms", "strictly right", "same meaning as float", "logits correlate")
-    return ["<h2>Precisions of the full net</h2>", _table(head, rows)]
+    return ["<h2>Precisions of the full net</h2>", table(head, rows)]
 
 
 def _judged(found: Mapping[str, Any]) -> list[str]:
@@ -118,51 +111,28 @@ def _judged(found: Mapping[str, Any]) -> list[str]:
         f"curve {honest.get('auc', '–')}, expected calibration error {honest.get('ece', '–')}.</p>"
     )
     return [
-        _table(head, rows),
-        _table(("accepted silently", "count", "95 % interval"), others),
+        table(head, rows),
+        table(("accepted silently", "count", "95 % interval"), others),
         numbers,
-        _picture(_reliability(honest), "stated against true confidence") if honest.get("bins") else "",
+        picture(_reliability(honest), "stated against true confidence") if honest.get("bins") else "",
     ]
 
 
 def _curves(built: Built) -> bytes:
-    figure, axes = _figure(len(built.trained))
+    drawn, axes = figure(len(built.trained))
     for axis, (cost, trained) in zip(axes, built.trained.items(), strict=True):
         for name in ("loss", "valid_loss"):
             axis.plot([row[name] for row in trained.history], label=name.replace("_", " "))
         axis.axvline(trained.best, color="#999", linestyle=":")
         axis.set(title=cost, xlabel="epoch")
         axis.legend()
-    return _png(figure)
+    return png(drawn)
 
 
 def _reliability(honest: Mapping[str, Any]) -> bytes:
-    figure, axes = _figure(1)
+    drawn, axes = figure(1)
     bins = honest["bins"]
     axes[0].plot([0, 1], [0, 1], color="#bbb", linestyle=":")
     axes[0].plot([b["stated"] for b in bins], [b["true"] for b in bins], marker="o")
     axes[0].set(xlabel="stated", ylabel="true", xlim=(0, 1), ylim=(0, 1))
-    return _png(figure)
-
-
-def _figure(columns: int) -> tuple[Any, Sequence[Any]]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.2 * columns, 3.2), layout="constrained")
-    return figure, [figure.add_subplot(1, columns, i + 1) for i in range(columns)]
-
-
-def _png(figure: Any) -> bytes:
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=110, metadata={"Software": None})
-    return out.getvalue()
-
-
-def _picture(png: bytes, words: str) -> str:
-    return f'<p><img alt="{html.escape(words)}" src="data:image/png;base64,{base64.b64encode(png).decode()}"></p>'
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    cells = "".join(f"<th>{html.escape(str(cell))}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{cells}</tr>{body}</table>"
+    return png(drawn)

@@ -98,13 +98,13 @@ def train(
     net = build(spec, shape, Regularisation())
     if start is not None:
         net.set_weights(start)
-    table = _utterances(fit)
+    table = utterances(fit)
     steps = -(-len(table) // schedule.batch)
     optimizer = keras.optimizers.AdamW(
-        _rate(keras, schedule, steps * schedule.epochs), weight_decay=schedule.weight_decay
+        rate_of(keras, schedule, steps * schedule.epochs), weight_decay=schedule.weight_decay
     )
     average = [tf.Variable(v, trainable=False) for v in net.trainable_variables]
-    step = _stepper(tf, net, optimizer, average, schedule)
+    step = stepper(tf, net, optimizer, average, schedule)
     judge = build(spec, shape)
     rng = np.random.default_rng(seed)
     best, history = _Best(), []
@@ -154,7 +154,7 @@ def batch_of(rows: Rows, table: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     return batch
 
 
-def _utterances(rows: Rows) -> NDArray[np.int64]:
+def utterances(rows: Rows) -> NDArray[np.int64]:
     """The rows of each utterance, int64 [U, K], -1 behind the last."""
     numbers, first, count = np.unique(rows.utterance, return_index=True, return_counts=True)
     table = np.full((len(numbers), int(count.max())), -1, np.int64)
@@ -204,7 +204,8 @@ def _cross_entropy(logit: Floats, truth: Floats, weight: Floats) -> float:
     return float((loss * weight).sum() / max(float(weight.sum()), 1e-9))
 
 
-def _rate(keras: Any, schedule: Schedule, steps: int) -> Any:
+def rate_of(keras: Any, schedule: Schedule, steps: int) -> Any:
+    """The learning rate: warm-up, then cosine decay over `steps`."""
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=schedule.rate / 20,
         decay_steps=max(steps - int(schedule.warm_up * steps), 1),
@@ -214,8 +215,8 @@ def _rate(keras: Any, schedule: Schedule, steps: int) -> Any:
     )
 
 
-def _stepper(tf: Any, net: Any, optimizer: Any, average: list[Any], schedule: Schedule) -> Any:
-    """One step of training as a graph; returns the loss."""
+def stepper(tf: Any, net: Any, optimizer: Any, average: list[Any], schedule: Schedule) -> Any:
+    """One step of training as a graph; returns the loss. average: variables that follow the weights, or none."""
 
     def entropy(truth: Any, logit: Any, weight: Any) -> Any:
         loss = tf.nn.sigmoid_cross_entropy_with_logits(truth, logit)
@@ -237,7 +238,7 @@ def _stepper(tf: Any, net: Any, optimizer: Any, average: list[Any], schedule: Sc
             loss += schedule.order_weight * order(batch, out["right"][:, 0])
         gradients = tape.gradient(loss, net.trainable_variables)
         optimizer.apply_gradients(zip(gradients, net.trainable_variables, strict=True))
-        for kept, now in zip(average, net.trainable_variables, strict=True):
+        for kept, now in zip(average, net.trainable_variables, strict=False):
             kept.assign(schedule.averaged * kept + (1 - schedule.averaged) * now)
         return loss
 
