@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.cli.assembly import add_engine_options
-from assistant.cli.output import add_json_option
+from assistant.cli.output import add_json_option, examples
 from assistant.errors import PluginError, UsageError
 
 QUICK = {
@@ -86,7 +86,12 @@ def register(subparsers: Any) -> None:
 
 
 def _add(kinds: Any, name: str, summary: str, *, plot: bool) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = kinds.add_parser(name, help=summary, description=f"Measure: {summary}.")
+    parser: argparse.ArgumentParser = kinds.add_parser(
+        name,
+        help=summary,
+        description=f"Measure: {summary}.",
+        epilog=examples(f"assistant bench {name} --quick", f"assistant bench {name} --json > {name}.json"),
+    )
     add_engine_options(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="only N recordings of each set, spread over all")
     parser.add_argument(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import open_context, open_recognizer
-from assistant.cli.output import add_json_option, print_json, progress, table
+from assistant.cli.output import add_json_option, examples, print_json, progress, table
 from assistant.errors import InputError, StorageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ FOREIGN_FILE = "foreign_en.txt"
 def add_compile(verbs: Any) -> None:
     """Add `context compile`."""
     parser = verbs.add_parser(
-        "compile", help="compile a context now", description="Compile a context into the cache; it then starts at once."
+        "compile",
+        help="compile a context now",
+        description="Compile a context into the cache; it then starts at once.",
+        epilog=examples("assistant context compile home"),
     )
     parser.add_argument("context", metavar="NAME|FOLDER", help="a context's name or folder")
     add_json_option(parser)
@@ -49,6 +52,7 @@ def add_calibrate(verbs: Any) -> None:
         help="fit how a context is heard and refused",
         description="Speak sentences of the context, and others, by a voice; choose lambda, fit refusal and "
         "confidence; write calibration.json into the context's folder. Your own recordings make it better.",
+        epilog=examples("assistant context calibrate kitchen", "assistant context calibrate kitchen --dry-run"),
     )
     parser.add_argument("context", metavar="NAME|FOLDER", help="a context's name or folder")
     parser.add_argument("--sentences", type=int, default=60, metavar="N", help="sentences to speak (default 60)")

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from assistant.cli.output import add_json_option, plain, print_json, styled, table
+from assistant.cli.output import add_json_option, examples, plain, print_json, styled, table
 from assistant.cli.settings import load_settings
 from assistant.config.keys import KEYS, ConfigErrors, value_of
 from assistant.config.layers import Loaded, load, template, user_file
@@ -22,14 +22,16 @@ EDITORS = ("editor", "nano", "vi")
 
 def register(subparsers: Any) -> None:
     """Add `config show`, `config check` and `config edit`."""
-    parser = subparsers.add_parser("config", help="show, check and edit the configuration", description=__doc__)
+    parser = subparsers.add_parser(
+        "config", help="show, check and edit the configuration", description="Show, check and edit the configuration."
+    )
     verbs = parser.add_subparsers(dest="config_verb", metavar="show|check|edit", required=True)
 
     show = verbs.add_parser(
         "show",
         help="print the values in force",
         description="Print the values in force, all or those whose names begin with KEY.",
-        epilog="examples:\n  assistant config show --origin\n  assistant config show listen --json",
+        epilog=examples("assistant config show --origin", "assistant config show listen --json"),
     )
     show.add_argument("key", nargs="?", default="", metavar="KEY", help="a key or section, e.g. listen")
     show.add_argument("--origin", action="store_true", help="also say who set each value")
@@ -40,7 +42,7 @@ def register(subparsers: Any) -> None:
         "check",
         help="list everything that is wrong",
         description="Read all layers, or only FILE in place of the user's own, and list everything that is wrong.",
-        epilog="example:\n  assistant config check new.yaml",
+        epilog=examples("assistant config check", "assistant config check new.yaml"),
     )
     check.add_argument("file", nargs="?", metavar="FILE", help="check this file in place of the user's own")
     add_json_option(check)
@@ -50,6 +52,7 @@ def register(subparsers: Any) -> None:
         "edit",
         help="edit the user's own file",
         description="Open a copy of the user's file in $VISUAL or $EDITOR; it replaces the file only when it is right.",
+        epilog=examples("EDITOR=nano assistant config edit"),
     )
     edit.set_defaults(run=_edit)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import context_folders, open_context
 from assistant.cli.calibrate import add_calibrate, add_compile
-from assistant.cli.output import add_json_option, print_json, print_json_line, progress, styled, table
+from assistant.cli.output import add_json_option, examples, print_json, print_json_line, progress, styled, table
 from assistant.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ EXIT_FOUND = 1  # something was found: the exit code of lint and test
 
 def register(subparsers: Any) -> None:
     """Add `context` with its verbs."""
-    parser = subparsers.add_parser("context", help="make, check and test what can be said", description=__doc__)
+    parser = subparsers.add_parser(
+        "context",
+        help="make, check and test what can be said",
+        description="Make, check, test, sample and measure what can be said.",
+    )
     verbs = parser.add_subparsers(dest="context_verb", metavar="VERB", required=True)
     for add in (_add_new, _add_lint, _add_test, _add_sample, _add_stats, add_compile, add_calibrate, _add_import):
         add(verbs)
@@ -38,19 +42,19 @@ def _add_new(verbs: Any) -> None:
 
 
 def _add_lint(verbs: Any) -> None:
-    examples = ["assistant context lint contexts/kitchen", "assistant context lint home --strict --json"]
-    lint = _verb(verbs, "lint", _lint, "find what will disappoint whoever speaks", examples)
+    commands = ["assistant context lint contexts/kitchen", "assistant context lint home --strict --json"]
+    lint = _verb(verbs, "lint", _lint, "find what will disappoint whoever speaks", commands)
     _add_context(lint)
     lint.add_argument("--strict", action="store_true", help="warnings fail too")
 
 
 def _add_test(verbs: Any) -> None:
-    examples = [
+    commands = [
         "assistant context test contexts/kitchen",
         "assistant context test home mine.yaml",
         "assistant context test home --dialogue evening.yaml",
     ]
-    test = _verb(verbs, "test", _test, "run a file of expected sentences", examples)
+    test = _verb(verbs, "test", _test, "run a file of expected sentences", commands)
     _add_context(test)
     test.add_argument("file", metavar="FILE.yaml", nargs="?", type=Path, help="default: tests.yaml in the context")
     test.add_argument(
@@ -59,8 +63,8 @@ def _add_test(verbs: Any) -> None:
 
 
 def _add_sample(verbs: Any) -> None:
-    examples = ["assistant context sample home", "assistant context sample barista -n 1000 --seed 7 --json"]
-    sample = _verb(verbs, "sample", _sample, "print sentences of the context with what they mean", examples)
+    commands = ["assistant context sample home", "assistant context sample barista -n 1000 --seed 7 --json"]
+    sample = _verb(verbs, "sample", _sample, "print sentences of the context with what they mean", commands)
     _add_context(sample)
     sample.add_argument("-n", "--number", metavar="N", type=int, default=20, help="how many (default 20)")
     sample.add_argument("--seed", metavar="N", type=int, default=0, help="the same seed draws the same sentences")
@@ -72,12 +76,12 @@ def _add_stats(verbs: Any) -> None:
 
 
 def _add_import(verbs: Any) -> None:
-    examples = [
+    commands = [
         "assistant context import coffee_maker.rhino.yaml --out contexts/coffee",
         "assistant context import ~/homeassistant/custom_sentences --out contexts/home",
         "assistant context import sentences.csv --out contexts/quiz",
     ]
-    imported = _verb(verbs, "import", _import, "take over a grammar of Rhino, Home Assistant or a CSV file", examples)
+    imported = _verb(verbs, "import", _import, "take over a grammar of Rhino, Home Assistant or a CSV file", commands)
     imported.add_argument("source", metavar="FROM", type=Path, help="a Rhino .yaml, a folder of sentences, or a .csv")
     imported.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="the context folder to write")
 
@@ -87,10 +91,10 @@ def _add_list(verbs: Any) -> None:
 
 
 def _verb(
-    verbs: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str, examples: list[str]
+    verbs: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str, commands: list[str]
 ) -> argparse.ArgumentParser:
-    epilog = "\n".join(["examples:", *(f"  {example}" for example in examples)])
     description = summary[0].upper() + summary[1:] + "."
+    epilog = examples(*commands)
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=description, epilog=epilog)
     add_json_option(parser)
     parser.set_defaults(run=run)

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from assistant.cli.daemon_client import connect
-from assistant.cli.output import add_json_option, print_json, print_json_line, styled, table
+from assistant.cli.output import add_json_option, examples, print_json, print_json_line, styled, table
 from assistant.cli.settings import load_settings
 
 EXIT_NOT_READY = 1
@@ -19,29 +19,37 @@ def register(subparsers: Any) -> None:
         "status",
         help="what the daemon does, and how its parts are",
         description="What the daemon does, and how its parts are. The exit code is 1 while it is not ready.",
+        epilog=examples("assistant status", "assistant status --json | jq .parts"),
     )
     add_json_option(status)
     status.set_defaults(run=_status)
     for name, muted, text in (("mute", True, "stop listening"), ("unmute", False, "listen again")):
-        verb = subparsers.add_parser(name, help=f"let the daemon {text}", description=f"Let the daemon {text}.")
+        verb = subparsers.add_parser(
+            name,
+            help=f"let the daemon {text}",
+            description=f"Let the daemon {text}.",
+            epilog=examples("assistant mute && sleep 600 && assistant unmute"),
+        )
         verb.set_defaults(run=_mute, muted=muted)
     reload = subparsers.add_parser(
         "reload",
         help="let the daemon read its configuration again",
         description="Let the daemon read configuration, contexts and home again; what is wrong is said, and not used.",
+        epilog=examples("assistant config check && assistant reload"),
     )
     reload.set_defaults(run=_reload)
     events = subparsers.add_parser(
         "events",
         help="follow what the daemon hears, decides and says",
         description="Follow what the daemon hears, decides and says, one JSON object a line, until Ctrl-C.",
-        epilog="examples:\n  assistant events | jq -r 'select(.event == \"decided\") | .text'",
+        epilog=examples("assistant events | jq -r 'select(.event == \"decided\") | .text'"),
     )
     events.set_defaults(run=_events)
     metrics = subparsers.add_parser(
         "metrics",
         help="print the daemon's counters in Prometheus' text format",
         description="Print the daemon's counters in Prometheus' text format.",
+        epilog=examples("assistant metrics | grep assistant_part_up"),
     )
     metrics.set_defaults(run=_metrics)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from assistant.cli.assembly import add_engine_options, engine_flags
 from assistant.cli.daemon_client import socket_path
+from assistant.cli.output import examples
 from assistant.cli.settings import load_settings
 from assistant.cli.sources import open_source
 
@@ -27,7 +28,7 @@ def register(subparsers: Any) -> None:
         "daemon",
         help="run all the time, with a control socket",
         description=DESCRIPTION,
-        epilog="examples:\n  assistant daemon\n  assistant daemon --set audio.device=none",
+        epilog=examples("assistant daemon", "assistant daemon --set audio.device=none"),
     )
     add_engine_options(daemon)
     daemon.add_argument(

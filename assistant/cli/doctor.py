@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from assistant.cli import examine, examine_board
 from assistant.cli.examine import Check, Finding, Subject
 from assistant.cli.faults import FAULTS
-from assistant.cli.output import add_json_option, print_json, styled
+from assistant.cli.output import add_json_option, examples, print_json, styled
 from assistant.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def register(subparsers: Any) -> None:
         "doctor",
         help="find what is wrong, and say what to do",
         description="Find what is wrong, and say what to do. The exit code is 1 if something is.",
-        epilog="examples:\n  assistant doctor\n  assistant doctor --no-sound --json",
+        epilog=examples("assistant doctor", "assistant doctor --no-sound --json"),
     )
     doctor.add_argument("--no-sound", action="store_true", help="do not open the microphone")
     add_json_option(doctor)

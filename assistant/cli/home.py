@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.output import add_json_option, plain, print_json, styled, table
+from assistant.cli.output import add_json_option, examples, plain, print_json, styled, table
 from assistant.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ def _verb(
     name: str,
     run: Callable[[argparse.Namespace], int],
     summary: str,
-    examples: list[str],
+    commands: list[str],
     *,
     json: bool = True,
 ) -> argparse.ArgumentParser:
-    epilog = "\n".join(["examples:", *(f"  {example}" for example in examples)])
+    epilog = examples(*commands)
     description = summary[0].upper() + summary[1:] + "."
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=description, epilog=epilog)
     if json:

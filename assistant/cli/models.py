@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli import bundles
-from assistant.cli.output import add_json_option, print_json, styled, table
+from assistant.cli.output import add_json_option, examples, print_json, styled, table
 
 if TYPE_CHECKING:
     from assistant.models.catalogue import Model
@@ -35,26 +35,37 @@ def register(subparsers: Any) -> None:
         "models", help="list, fetch and check models", description="The models that engines load.", epilog=EXAMPLES
     )
     verbs = parser.add_subparsers(dest="models_verb", metavar="VERB", required=True)
-    listing = verbs.add_parser("list", help="what there is and what is installed", description="List all models.")
+    listing = verbs.add_parser(
+        "list",
+        help="what there is and what is installed",
+        description="List all models.",
+        epilog=examples("assistant models list"),
+    )
     listing.set_defaults(run=_list)
     for name, run, help_, description in (
         ("info", _info, "all about one model", "Print all that is known of a model."),
         ("path", _path, "the folder of one model", "Print the folder of an installed model."),
         ("remove", _remove, "delete one model", "Delete a model that was fetched, and what was fetched of it in part."),
     ):
-        verb = verbs.add_parser(name, help=help_, description=description)
+        verb = verbs.add_parser(
+            name, help=help_, description=description, epilog=examples(f"assistant models {name} vosk-small-en")
+        )
         verb.add_argument("name", metavar="NAME", help="model, as `assistant models list` names it")
         verb.set_defaults(run=run)
     pull = verbs.add_parser(
         "pull",
         help="fetch models",
         description="Fetch models, go on where a broken line stopped, check them and put them in place.",
+        epilog=examples("assistant models pull vosk-small-en"),
     )
     pull.add_argument("names", metavar="NAME", nargs="+", help="model, as `assistant models list` names it")
     pull.add_argument("--again", action="store_true", help="fetch even what is installed")
     pull.set_defaults(run=_pull)
     verify = verbs.add_parser(
-        "verify", help="hash models again", description="Hash the files of models; exit code 6 if any is not as it was."
+        "verify",
+        help="hash models again",
+        description="Hash the files of models; exit code 6 if any is not as it was.",
+        epilog=examples("assistant models verify", "assistant models verify vosk-small-en"),
     )
     verify.add_argument("names", metavar="NAME", nargs="*", help="model (default: all that are installed)")
     verify.set_defaults(run=_verify)
@@ -62,6 +73,7 @@ def register(subparsers: Any) -> None:
         "use",
         help="choose the fused model",
         description="Write into your configuration which bundle of the fused model is used.",
+        epilog=examples("assistant models use generic/tiny", "assistant models use off"),
     )
     use.add_argument("name", metavar="on|off|VARIANT|NAME[/VARIANT]", help="a bundle as `models list` names it")
     use.set_defaults(run=_use)

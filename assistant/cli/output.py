@@ -19,6 +19,11 @@ PROGRESS_AFTER_S = 1.0
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
+def examples(*commands: str) -> str:
+    """The end of a verb's help: how it is called."""
+    return "\n".join(["examples:", *(f"  {command}" for command in commands)])
+
+
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """`--json`: the same answer, for programs."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")

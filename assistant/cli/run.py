@@ -20,7 +20,7 @@ from assistant.cli.assembly import (
 )
 from assistant.cli.ending import EndsOnSignal
 from assistant.cli.mouth import LAST_WORDS_S, Mouth
-from assistant.cli.output import add_json_option, styled
+from assistant.cli.output import add_json_option, examples, styled
 from assistant.cli.printer import Printer, print_said
 from assistant.cli.sources import open_source
 from assistant.errors import DeviceError, DeviceInUse, InputError
@@ -55,7 +55,12 @@ def register(subparsers: Any) -> None:
     _add_options(run)
     run.add_argument("--demo", action="store_true", help="no microphone: a voice speaks a dozen commands")
     run.set_defaults(run=_run)
-    listen = subparsers.add_parser("listen", help="hear one command", description="Hear one command and stop.")
+    listen = subparsers.add_parser(
+        "listen",
+        help="hear one command",
+        description="Hear one command and stop. Where a daemon runs, it listens.",
+        epilog=examples("assistant listen", "assistant listen --source order.wav --context barista --json"),
+    )
     _add_options(listen)
     listen.add_argument("--once", action="store_true", help="stop after the first command (always so; for scripts)")
     listen.set_defaults(run=_listen, demo=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import add_engine_options, engine_flags
-from assistant.cli.output import add_json_option, print_json, progress, styled, table
+from assistant.cli.output import add_json_option, examples, print_json, progress, styled, table
 from assistant.cli.scheduling import board_profile, configured_plans, objective, open_policy, profile_file
 from assistant.errors import InputError, PluginError, UsageError
 
@@ -67,6 +67,7 @@ def register(subparsers: Any) -> None:
         help="measure what the plans cost on this board",
         description="Measure what every plan costs on this board, in less than three minutes: a voice speaks sentences "
         "of the context. (`assistant context calibrate` fits how a context is heard.)",
+        epilog=examples("assistant calibrate", "assistant calibrate --dry-run --json"),
     )
     add_engine_options(calibrate)
     calibrate.add_argument("--recordings", type=Path, metavar="FOLDER", help="your own recordings instead of a voice")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assistant.cli.output import add_json_option, print_json
+from assistant.cli.output import add_json_option, examples, print_json
 from assistant.errors import StorageError, UsageError
 
 UNIT = "assistant.service"
@@ -32,6 +32,7 @@ def register(subparsers: Any) -> None:
         "service",
         help="start with the system: install, remove, look after",
         description="Start with the system, by systemd.",
+        epilog=EXAMPLES,
     )
     verbs = service.add_subparsers(dest="service_verb", metavar="VERB", required=True)
     install = verbs.add_parser(
@@ -49,16 +50,24 @@ def register(subparsers: Any) -> None:
         "remove",
         help="stop it and remove the units",
         description="Stop it and remove the units. What it keeps (timers, lists, traces, models) stays.",
+        epilog=examples("sudo assistant service remove", "assistant service remove --user"),
     )
     remove.set_defaults(run=_remove)
     for verb in (install, remove):
         verb.add_argument(
             "--root", metavar="DIR", type=Path, help="into this system's folder, e.g. an image; start nothing"
         )
-    status = verbs.add_parser("status", help="what systemd says about it", description="What systemd says about it.")
+    status = verbs.add_parser(
+        "status",
+        help="what systemd says about it",
+        description="What systemd says about it.",
+        epilog=examples("assistant service status", "assistant service status --user --json"),
+    )
     add_json_option(status)
     status.set_defaults(run=_status)
-    logs = verbs.add_parser("logs", help="show its log", description="Show its log.")
+    logs = verbs.add_parser(
+        "logs", help="show its log", description="Show its log.", epilog=examples("assistant service logs --follow")
+    )
     logs.add_argument("--follow", action="store_true", help="go on until Ctrl-C")
     logs.add_argument("--lines", metavar="N", type=int, default=50, help="the last so many (%(default)s)")
     logs.set_defaults(run=_logs)

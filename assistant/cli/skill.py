@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.output import add_json_option, print_json, styled, table
+from assistant.cli.output import add_json_option, examples, print_json, styled, table
 from assistant.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def register(subparsers: Any) -> None:
         "new",
         help="write a working package with tests",
         description="Write a working package with tests.",
-        epilog="examples:\n  assistant skill new coffee_maker ~/coffee-maker",
+        epilog=examples("assistant skill new coffee_maker ~/coffee-maker"),
     )
     new.add_argument("name", metavar="NAME", help="what actions.yaml will call it, e.g. coffee_maker")
     new.add_argument("folder", metavar="DIR", type=Path, help="a folder that does not exist or is empty")
@@ -49,7 +49,7 @@ def register(subparsers: Any) -> None:
         "timers",
         help="list the timers and alarms that are set",
         description="List the timers and alarms that are set.",
-        epilog="examples:\n  assistant timers --json",
+        epilog=examples("assistant timers", "assistant timers --json"),
     )
     add_json_option(timers)
     timers.set_defaults(run=_timers)
@@ -58,7 +58,7 @@ def register(subparsers: Any) -> None:
         "lists",
         help="show the shopping list and the others",
         description="Show the shopping list and the others.",
-        epilog="examples:\n  assistant lists\n  assistant lists shopping --json",
+        epilog=examples("assistant lists", "assistant lists shopping --json"),
     )
     lists.add_argument("name", metavar="NAME", nargs="?", help="only this list")
     lists.add_argument("--all", action="store_true", help="also what is ticked off")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.output import add_json_option, print_json, progress, styled, table
+from assistant.cli.output import add_json_option, examples, print_json, progress, styled, table
 from assistant.cli.settings import load_settings
 from assistant.errors import DeviceError, StorageError
 
@@ -36,6 +36,7 @@ def register(subparsers: Any) -> None:
         "devices",
         help="list microphones and loudspeakers",
         description="List microphones and loudspeakers: name (a part of it is enough anywhere), channels, native rate.",
+        epilog=examples("assistant devices", "assistant devices --json"),
     )
     add_json_option(devices)
     devices.set_defaults(run=_devices)
@@ -44,7 +45,7 @@ def register(subparsers: Any) -> None:
         "record",
         help="record from a microphone into a file",
         description="Record what the assistant hears, all channels at 16 kHz, with a level meter on a terminal.",
-        epilog="example: assistant record --device seeed --seconds 10 kitchen.wav",
+        epilog=examples("assistant record --device seeed --seconds 10 kitchen.wav"),
     )
     record.add_argument(
         "out", metavar="OUT.wav", type=Path, help="file to write; its ending (.wav, .flac) is its format"
@@ -59,7 +60,7 @@ def register(subparsers: Any) -> None:
         "play",
         help="play a file",
         description="Play a sound file through the loudspeaker that replies go to.",
-        epilog="example: assistant play --device jack kitchen.wav",
+        epilog=examples("assistant play --device jack kitchen.wav"),
     )
     play.add_argument("file", metavar="FILE", help="any format that libsndfile reads")
     play.add_argument("--device", metavar="NAME", help="loudspeaker, by name or part of one")

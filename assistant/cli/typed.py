@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.assembly import build_understander
-from assistant.cli.output import add_json_option, styled
+from assistant.cli.output import add_json_option, examples, styled
 
 if TYPE_CHECKING:
     from assistant.act.skills import Skills
@@ -34,7 +34,10 @@ def register(subparsers: Any) -> None:
     add_json_option(say)
     say.set_defaults(run=_say)
     repl = subparsers.add_parser(
-        "repl", help="type commands", description="Type commands, one after another; an empty line or Ctrl-D ends."
+        "repl",
+        help="type commands",
+        description="Type commands, one after another; an empty line or Ctrl-D ends.",
+        epilog=examples("assistant repl --context barista", "assistant repl --json < commands.txt"),
     )
     repl.add_argument("--context", metavar="NAME|FOLDER", help="what can be said (default: the configured context)")
     add_json_option(repl)

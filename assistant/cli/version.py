@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 from typing import Any
 
-from assistant.cli.output import add_json_option, print_json, table
+from assistant.cli.output import add_json_option, examples, print_json, table
 
 DISTRIBUTION = "assistant-voice"
 # Whose versions explain most reports; those that are not installed are left out.
@@ -16,7 +16,12 @@ PARTS = ("moonshine-voice", "onnxruntime", "numpy", "sounddevice", "hassil", "hi
 
 def register(subparsers: Any) -> None:
     """Add `version`."""
-    parser = subparsers.add_parser("version", help="print versions", description="Print versions, for a bug report.")
+    parser = subparsers.add_parser(
+        "version",
+        help="print versions",
+        description="Print versions, for a bug report.",
+        epilog=examples("assistant version", "assistant version --json"),
+    )
     add_json_option(parser)
     parser.set_defaults(run=_version)
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.output import add_json_option, print_json, print_json_line, progress, styled, table
+from assistant.cli.output import add_json_option, examples, print_json, print_json_line, progress, styled, table
 from assistant.errors import AssistantError, InputError
 
 if TYPE_CHECKING:
@@ -33,18 +33,30 @@ def register(subparsers: Any) -> None:
     )
     kinds = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
-    listing = kinds.add_parser("list", help="list the words that can be listened for")
+    listing = kinds.add_parser(
+        "list",
+        help="list the words that can be listened for",
+        description="List the words that can be listened for.",
+        epilog=examples("assistant wake list"),
+    )
     add_json_option(listing)
     listing.set_defaults(run=_list)
 
-    test = kinds.add_parser("test", help="hear whether files hold a word", epilog=EXAMPLES)
+    test = kinds.add_parser(
+        "test", help="hear whether files hold a word", description="Hear whether files hold a word.", epilog=EXAMPLES
+    )
     test.add_argument("name", metavar="NAME", help='the word, e.g. alexa or "hey jarvis"; `wake list` names all')
     test.add_argument("files", metavar="FILE", nargs="+", help="sound files: anything libsndfile reads")
     test.add_argument("--threshold", type=float, metavar="P", help="score that wakes, 0 to 1 (default: as shipped)")
     add_json_option(test)
     test.set_defaults(run=_test)
 
-    listen = kinds.add_parser("listen", help="say when a word is heard at the microphone; Ctrl-C ends")
+    listen = kinds.add_parser(
+        "listen",
+        help="say when a word is heard at the microphone",
+        description="Say when a word is heard at the microphone; Ctrl-C ends.",
+        epilog=examples('assistant wake listen "hey jarvis" "okay nabu"'),
+    )
     listen.add_argument("names", metavar="NAME", nargs="+", help="one or several words")
     listen.add_argument("--device", metavar="NAME", help="microphone, by name or part of one")
     add_json_option(listen)

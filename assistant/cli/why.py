@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.output import add_json_option, print_json, progress, styled, table
+from assistant.cli.output import add_json_option, examples, print_json, progress, styled, table
 from assistant.cli.tracing import SECONDS_A_DAY, trace_folder
 from assistant.errors import AssistantError, InputError, UsageError
 
@@ -54,7 +54,10 @@ def register(subparsers: Any) -> None:
     add_json_option(why)
     why.set_defaults(run=_why)
     forget = subparsers.add_parser(
-        "forget", help="remove decisions", description="Remove decisions from the trace, and overwrite them."
+        "forget",
+        help="remove decisions",
+        description="Remove decisions from the trace, and overwrite them.",
+        epilog=examples("assistant forget last", "assistant forget --before 7", "assistant forget --all"),
     )
     forget.add_argument("decision", metavar="last|ID", nargs="?", help="the last decision, or one by its id")
     forget.add_argument("--all", action="store_true", help="everything, also a file that cannot be read")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from assistant import errors
-from assistant.cli.main import build_parser, exit_codes, leaf_parsers, main, overview
+from assistant.cli.main import all_parsers, build_parser, exit_codes, leaf_parsers, main, overview
 from assistant.cli.verbs import EXIT_CODES, GROUPS, VERBS
 
 # What help must not wait for: engines, arrays, sound, parsers of contexts, the network.
@@ -69,6 +69,14 @@ def test_every_verb_that_is_registered_is_in_the_table_and_has_something_to_run(
     (verbs,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     assert set(verbs.choices) == set(VERBS)
     assert [leaf.prog for leaf in leaf_parsers(parser) if not callable(leaf.get_default("run"))] == []
+
+
+def test_the_help_of_every_verb_or_of_its_group_shows_an_example() -> None:
+    helps = {parser.prog: parser.epilog or "" for parser in all_parsers(build_parser(list(VERBS)))}
+    leaves = [leaf.prog for leaf in leaf_parsers(build_parser(list(VERBS)))]
+    assert [
+        leaf for leaf in leaves if not any("examples:" in helps[name] for name in (leaf, leaf.rpartition(" ")[0]))
+    ] == []
 
 
 def test_help_shows_every_verb_once_and_an_example() -> None:
