@@ -235,9 +235,9 @@ class Conversation:
 
         def decode() -> Transcript:
             job.began = time.perf_counter()
-            transcript = session.finish(utterance)
-            if not transcript.truncated:  # there is time for it
-                transcript = u.compare(utterance, transcript, job.prepared.context)
+            transcript = u.in_time(session, job.prepared, job.pick).finish(utterance)
+            fused = "" if job.pick is None else job.pick.fused
+            transcript = u.compare(utterance, transcript, job.prepared.context, fused)
             job.recognize_ms = 1000 * (time.perf_counter() - job.began)
             job.pick = u.took(job.pick, transcript, job.recognize_ms)
             return transcript

@@ -15,18 +15,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assistant.grammar.tree import Context
-from assistant.recognize.engine import Prepared
-from assistant.recognize.moonshine.engine import Moonshine
 from assistant.schedule import thermal
 from assistant.schedule.board import Board, Counters
 from assistant.schedule.plans import Plan
 from assistant.schedule.policy import Choice, Fixed, Forecast, Greedy, History, Objective, Policy, Situation, Slo
 from assistant.schedule.predict import Belief, learn, predict
 from assistant.schedule.profile import Profile
-from assistant.schedule.scheduler import DEADLINE_SHARE, REACH
+from assistant.schedule.scheduler import DEADLINE_SHARE, reach_of
 from assistant.schedule.signals import Signals, signals_of, slowdown
 from assistant.schedule.simulate import Oracle
 from assistant.types import Transcript, Utterance
+from assistant.understander import Understander
 from benchmarks.load import HeatFiles, Limit, Others
 from benchmarks.recordings import Order
 from benchmarks.scoring import mark
@@ -107,10 +106,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class Player:
-    """A policy on its way through a scenario. reach: as in Situation; 1 where no deadline answers."""
+    """A policy on its way through a scenario. hurries: what it runs answers at its deadline."""
 
     policy: Policy
-    reach: float = 1.0
+    hurries: bool = False
     belief: Belief = field(default_factory=Belief)
     history: History = field(default_factory=History)
     choices: list[Choice] = field(default_factory=list)
@@ -122,7 +121,8 @@ class Player:
         forecasts = []
         for plan in plans:
             found = predict(profile.costs[plan.name], moment.speech_s, slow, self.belief, moment.at)
-            forecasts.append(Forecast(plan, found.likely_ms, found.late_ms))
+            reach = reach_of(plan, profile, moment.speech_s) if self.hurries else 1.0
+            forecasts.append(Forecast(plan, found.likely_ms, found.late_ms, reach=reach))
         forecasts.sort(key=lambda f: f.likely_ms)
         situation = Situation(
             moment.at,
@@ -132,7 +132,6 @@ class Player:
             moment.signals,
             self.history,
             Objective(p95_ms=slo_ms, max_temperature_c=TRIP_C),
-            self.reach,
         )
         choice = self.policy.choose(situation)
         self.history = choice.history
@@ -177,12 +176,10 @@ class Played:
 
 
 class Stage:
-    """Runs scenarios: the recogniser, what everybody listens to, and what makes load."""
+    """Runs scenarios: the assistant's own recognition and comparing, and what makes load."""
 
-    def __init__(
-        self, engine: Moonshine, prepared: Prepared, plans: Sequence[Plan], others: Others, limit: Limit
-    ) -> None:
-        self._engine, self._prepared, self._plans = engine, prepared, tuple(plans)
+    def __init__(self, understander: Understander, plans: Sequence[Plan], others: Others, limit: Limit) -> None:
+        self._understander, self._plans = understander, tuple(plans)
         self._others, self._limit = others, limit
 
     def play(
@@ -196,7 +193,11 @@ class Stage:
         """One scenario, everybody on it."""
         heat = HeatFiles()
         board = Board(heat.root)
-        players = {SCHEDULER: Player(Slo(name=SCHEDULER), REACH), "slo": Player(Slo()), "greedy": Player(Greedy())}
+        players = {
+            SCHEDULER: Player(Slo(name=SCHEDULER), hurries=True),
+            "slo": Player(Slo()),
+            "greedy": Player(Greedy()),
+        }
         moments, conditions, cut, overheads = [], [], 0, []
         measured: dict[str, list[Outcome]] = {plan.name: [] for plan in self._plans}
         readings: tuple[thermal.Reading, ...] = ()
@@ -248,14 +249,16 @@ class Stage:
 
     def _decode(self, order: Order, utterance: Utterance, plan: Plan, deadline_ms: float) -> tuple[Outcome, bool]:
         """Decode and decide; and whether the deadline cut it short."""
-        assert plan.effort is not None
-        began = time.perf_counter()
-        session = self._engine.open_with(
-            self._prepared, plan.effort, lambda: 1000 * (time.perf_counter() - began) >= deadline_ms
+        u, began = self._understander, time.perf_counter()
+        transcript = u.hear(
+            utterance,
+            u.prepared,
+            plan.effort,
+            plan.fused,
+            lambda: 1000 * (time.perf_counter() - began) >= deadline_ms,
         )
-        transcript = session.finish(utterance)
         ms = 1000 * (time.perf_counter() - began)
-        return Outcome(ms, _right(transcript, self._prepared.context, order)), transcript.truncated
+        return Outcome(ms, _right(transcript, u.context, order)), transcript.truncated
 
     def _hindsight(
         self,

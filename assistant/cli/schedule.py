@@ -1,26 +1,21 @@
-"""`assistant schedule …` and `assistant calibrate`: what the scheduler knows and would do, and measuring this board."""
+"""`assistant schedule …`: what the scheduler sees, knows and would do; once, or live."""
 
 from __future__ import annotations
 
 import argparse
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.assembly import add_engine_options, engine_flags
-from assistant.cli.output import add_json_option, examples, print_json, progress, styled, table
-from assistant.cli.scheduling import board_profile, configured_plans, objective, open_policy, profile_file
-from assistant.errors import InputError, PluginError, UsageError
+from assistant.cli import measuring, schedule_day
+from assistant.cli.output import add_json_option, print_json, styled, table
+from assistant.cli.schedule_day import BARS, recorded_picks, speech_s
+from assistant.cli.scheduling import board_profile, configured_plans, objective, open_policy, understands_sound
 
 if TYPE_CHECKING:
     from assistant.config import Config
-    from assistant.grammar.tree import Context
-    from assistant.schedule.plans import Plan
     from assistant.schedule.profile import Profile
     from assistant.schedule.scheduler import Scheduler, Status
-    from assistant.schedule.simulate import Run
-    from assistant.types import Utterance
 
 EXAMPLES = """examples:
   assistant schedule status                    the board's signals, and what every plan would take now
@@ -28,18 +23,16 @@ EXAMPLES = """examples:
   assistant schedule simulate --board "Raspberry Pi 4"   a made-up day of such a board, in a second
   assistant schedule simulate --recorded       the recorded utterances, as every policy would have decided
 """
-SENTENCES = 24
 RATES_OVER_S = 0.5
 REFRESH_S = 1.0
 LEARNT_FROM = 50
 """Recorded decisions that `status` and `watch` learn from."""
 SHOWN_S = 2.0
 """Length of the utterance that is forecast."""
-BARS = " ▁▂▃▄▅▆▇█"
 
 
 def register(subparsers: Any) -> None:
-    """Add `schedule` and `calibrate`."""
+    """Add `schedule`, and `calibrate`, which measures for it."""
     schedule = subparsers.add_parser(
         "schedule",
         help="what the scheduler sees and does",
@@ -61,22 +54,8 @@ def register(subparsers: Any) -> None:
     simulate.add_argument("--seed", type=int, default=0, metavar="N", help="which day is made up (default 0)")
     simulate.add_argument("--board", metavar="NAME", help='estimates for this board ("Raspberry Pi 4") instead of ours')
     add_json_option(simulate)
-    simulate.set_defaults(run=_simulate)
-    calibrate = subparsers.add_parser(
-        "calibrate",
-        help="measure what the plans cost on this board",
-        description="Measure what every plan costs on this board, in less than three minutes: a voice speaks sentences "
-        "of the context. (`assistant context calibrate` fits how a context is heard.)",
-        epilog=examples("assistant calibrate", "assistant calibrate --dry-run --json"),
-    )
-    add_engine_options(calibrate)
-    calibrate.add_argument("--recordings", type=Path, metavar="FOLDER", help="your own recordings instead of a voice")
-    calibrate.add_argument(
-        "--limit", type=int, default=SENTENCES, metavar="N", help=f"utterances (default {SENTENCES})"
-    )
-    calibrate.add_argument("--dry-run", action="store_true", help="print, write nothing")
-    add_json_option(calibrate)
-    calibrate.set_defaults(run=_calibrate)
+    simulate.set_defaults(run=schedule_day.run)
+    measuring.register(subparsers)
 
 
 # -- now -----------------------------------------------------------------------------------------------------------
@@ -88,7 +67,7 @@ def _status(args: argparse.Namespace) -> int:
     config = load_settings(args).config
     scheduler, profile = _scheduler(config)
     time.sleep(RATES_OVER_S)
-    status = scheduler.status(SHOWN_S)
+    status = scheduler.status(SHOWN_S, from_sound=understands_sound(config))
     if args.json:
         print_json(
             {
@@ -137,25 +116,9 @@ def _scheduler(config: Config) -> tuple[Scheduler, Profile]:
         objective=lambda: objective(config, clock),
         tell=lambda _line: None,
     )
-    scheduler.recall((r.pick, r.at - clock.wall(), _speech_s(r)) for r in _recorded(config, LEARNT_FROM))
+    scheduler.recall((r.pick, r.at - clock.wall(), speech_s(r)) for r in recorded_picks(config, LEARNT_FROM))
     scheduler.begin()
     return scheduler, profile
-
-
-def _recorded(config: Config, limit: int) -> list[Any]:
-    """The last decisions that the scheduler chose for, oldest first."""
-    from assistant.cli.tracing import trace_folder
-    from assistant.trace.file import TraceReader
-
-    reader = TraceReader(trace_folder(config))
-    try:
-        return [r for r in reversed(list(reader.records(limit))) if r.pick is not None and r.utterance is not None]
-    finally:
-        reader.close()
-
-
-def _speech_s(record: Any) -> float:
-    return float(record.utterance.speech_end_s - record.utterance.speech_start_s)
 
 
 def _status_lines(config: Config, scheduler: Scheduler, profile: Profile, status: Status) -> Iterator[str]:
@@ -202,7 +165,7 @@ def _factor(status: Status) -> float:
 def _stale(config: Config, profile: Profile) -> tuple[str, ...]:
     from assistant.schedule.profile import stale, this_board
 
-    names = [plan.name for plan in configured_plans(config)]
+    names = [plan.name for plan in configured_plans(config) if plan.effort is not None]
     return stale(profile, this_board(threads=config.recognize.threads), names)
 
 
@@ -229,7 +192,7 @@ def _watch(args: argparse.Namespace) -> int:
     with Live(console=Console(), auto_refresh=False, transient=False) as live:
         while left is None or left > 0:
             time.sleep(REFRESH_S)
-            status = scheduler.status(SHOWN_S)
+            status = scheduler.status(SHOWN_S, from_sound=understands_sound(config))
             pressures = [*pressures, status.signals.pressure or 0.0][-60:]
             lines = [
                 *_status_lines(config, scheduler, profile, status),
@@ -256,179 +219,9 @@ def _decision_lines(config: Config) -> Iterator[str]:
             f"{r.pick.budget_ms:.0f}",
             r.pick.reason[:60],
         )
-        for r in _recorded(config, 6)
+        for r in recorded_picks(config, 6)
     ]
     if rows:
         yield styled("Decisions", "cyan")
         head = ("plan", "likely", "late", "took ms", "had ms", "reason")
         yield from (f"  {line}" for line in table(head, rows, right=head[1:5]).splitlines())
-
-
-# -- a day ---------------------------------------------------------------------------------------------------------
-
-
-def _simulate(args: argparse.Namespace) -> int:
-    from assistant.cli.settings import load_settings
-    from assistant.clock import SystemClock
-    from assistant.schedule.policy import Fixed, Greedy, Slo
-    from assistant.schedule.simulate import Oracle, day, recorded, simulate
-
-    if not 0 < args.hours <= 24 * 31:
-        raise UsageError("--hours must be above 0 and at most a month", where="schedule simulate")
-    config = load_settings(args).config
-    plans = configured_plans(config)
-    profile = _profile_of(config, plans, args.board)
-    goal = objective(config, SystemClock())
-    if args.recorded:
-        records = _recorded(config, 10_000)
-        moments = recorded([(r.at, _speech_s(r), r.pick) for r in records], profile)
-        if not moments:
-            raise InputError("no decision with a plan is recorded", where="trace", remedy="let `assistant run` listen")
-    else:
-        moments = day(args.hours, args.seed)
-    cheapest, best = plans[0].name, plans[-1].name
-    policies = (Slo(), Greedy(), Fixed(best, f"fixed {best}"), Fixed(cheapest, f"fixed {cheapest}"), Oracle())
-    chosen = open_policy(config)
-    if chosen.name not in ("slo", "greedy", "fixed"):
-        policies = (chosen, *policies)  # type: ignore[assignment]
-    runs = [simulate(moments, profile, plans, policy, goal) for policy in policies]
-    if args.json:
-        print_json({"board": profile.identity.board, "utterances": len(moments), "runs": [_run_row(r) for r in runs]})
-        return 0
-    print(f"{len(moments)} utterances on {profile.identity.board}, decided within {goal.p95_ms:.0f} ms:")
-    rows = [
-        (
-            r.policy,
-            f"{r.misses / max(len(moments), 1):.1%}",
-            f"{r.avoidable / max(len(moments), 1):.1%}",
-            f"{r.accuracy:.2%}",
-            r.switches,
-            f"{r.busy_s:.1f}",
-            f"{r.energy_j:.1f}",
-        )
-        for r in runs
-    ]
-    head = ("policy", "late", "avoidably", "accuracy", "switches", "CPU s", "energy J")
-    print(table(head, rows, right=head[1:]))
-    print(f"\n{runs[0].policy}, plan by plan through the day (darker is dearer):\n{_timeline(runs[0], plans)}")
-    return 0
-
-
-def _profile_of(config: Config, plans: tuple[Plan, ...], board: str | None) -> Profile:
-    if board is None:
-        return board_profile(config, plans)
-    from msgspec.structs import replace
-
-    from assistant.schedule.priors import board_prior, estimate
-    from assistant.schedule.profile import this_board
-
-    if not board_prior(board).name:
-        raise UsageError(f"no board {board!r} is known", where="--board", remedy="for example: Raspberry Pi 4")
-    return estimate(plans, replace(this_board(), board=board))
-
-
-def _run_row(run: Run) -> dict[str, Any]:
-    return {
-        "policy": run.policy,
-        "misses": run.misses,
-        "avoidable": run.avoidable,
-        "accuracy": round(run.accuracy, 4),
-        "switches": run.switches,
-        "busy_s": round(run.busy_s, 2),
-        "energy_j": round(run.energy_j, 2),
-    }
-
-
-def _timeline(run: Run, plans: tuple[Plan, ...], columns: int = 96) -> str:
-    """One character a stretch of the day: the mean rank of the plans that ran."""
-    rank = {plan.name: index for index, plan in enumerate(plans, 1)}
-    ranks = [rank[name] for name in run.plans]
-    columns = min(columns, len(ranks))
-    parts = [ranks[i * len(ranks) // columns : (i + 1) * len(ranks) // columns] for i in range(columns)]
-    return "".join(BARS[round(sum(part) / len(part) / len(plans) * (len(BARS) - 1))] for part in parts)
-
-
-# -- measuring -----------------------------------------------------------------------------------------------------
-
-
-def _calibrate(args: argparse.Namespace) -> int:
-    from assistant.cli.assembly import open_context, open_recognizer, prepare_context
-    from assistant.cli.settings import load_settings
-    from assistant.recognize.engine import Adjustable
-    from assistant.schedule.board import Board
-    from assistant.schedule.calibrate import measure
-    from assistant.schedule.plans import PLANS
-    from assistant.schedule.priors import board_prior
-    from assistant.schedule.profile import measured, save, this_board
-
-    if args.limit < 4:
-        raise UsageError("--limit must be 4 or more", where="calibrate")
-    config = load_settings(args, engine_flags(args)).config
-    context = open_context(config)
-    recognizer = open_recognizer(config, context.settings.language)
-    if not isinstance(recognizer, Adjustable):
-        raise PluginError(f"{recognizer.name} cannot be adjusted", where="calibrate", remedy="use the engine moonshine")
-    prepared = prepare_context(recognizer, context)
-    utterances = _utterances(config, context, args)
-    adjustable = recognizer
-
-    def run(plan: Plan, utterance: Utterance) -> None:
-        assert plan.effort is not None
-        adjustable.open_with(prepared, plan.effort, lambda: False).finish(utterance)
-
-    plans = [plan for plan in PLANS if plan.effort is not None and not recognizer.ready(plan.effort)]
-    identity = this_board(threads=config.recognize.threads)
-    with progress("measuring", len(utterances)) as advance:
-        found = measure(
-            plans,
-            utterances,
-            run,
-            Board(),
-            one_thread=config.recognize.threads == 1,
-            typical_w=board_prior(identity.board).watts,
-            advance=advance,
-        )
-    profile = measured(found.costs, identity, time.time())
-    path = profile_file(config)
-    if not args.dry_run:
-        save(profile, path)
-    if args.json:
-        print_json(profile)
-        return 0
-    print(f"{identity.board}: {found.n} utterances, {len(plans)} plans")
-    rows = [
-        (name, f"{c.base_ms:.1f} + {c.per_s_ms:.1f} a second of speech", f"±{c.spread:.0%}", f"{c.energy_mj:.0f}")
-        for name, c in found.costs.items()
-    ]
-    energy = "mJ a second" if found.watts is not None else "mJ a second (estimated)"
-    print(table(("plan", "milliseconds", "spread", energy), rows, right=("spread", energy)))
-    print("nothing was written" if args.dry_run else f"written to {path}")
-    return 0
-
-
-def _utterances(config: Config, context: Context, args: argparse.Namespace) -> list[Utterance]:
-    """Recordings, or sentences of the context by the voice, cut as the assistant would cut them."""
-    from assistant.cli.calibrate import _read
-    from assistant.cli.spoken import spoken
-    from assistant.folders import folders, usable_cache
-    from assistant.grammar.sample import sample
-    from assistant.listen.clip import cut_clip
-    from assistant.listen.vad import open_vad
-    from assistant.speak.speech import Speech
-    from assistant.speak.voice import choose_voice
-
-    vad = open_vad(config.listen.vad)
-    if args.recordings is not None:
-        kinds = (".wav", ".flac", ".ogg", ".mp3")
-        paths = sorted(path for path in args.recordings.rglob("*") if path.suffix.lower() in kinds)[: args.limit]
-        if len(paths) < 4:
-            raise InputError("fewer than four recordings", where=str(args.recordings), remedy="record some commands")
-        return [cut_clip(_read(path), vad) for path in paths]
-    cache = usable_cache(folders(config.paths).cache) / "phrases"
-    speech = Speech(choose_voice("auto", language=context.settings.language), folder=cache)
-    with progress("speaking", args.limit) as advance:
-        utterances = []
-        for number, sentence in enumerate(sample(context, args.limit, seed=3)):
-            utterances.append(cut_clip(spoken(speech, sentence.text, seed=number), vad))
-            advance(1)
-    return utterances

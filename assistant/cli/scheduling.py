@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from assistant.errors import PluginError, StorageError, UsageError
 
 if TYPE_CHECKING:
-    from assistant.clock import Clock
+    from assistant.clock import Clock as Time
     from assistant.config import Config
     from assistant.recognize.engine import Recognizer
+    from assistant.schedule.frequency import Clock
     from assistant.schedule.plans import Plan
     from assistant.schedule.policy import Objective, Policy
     from assistant.schedule.profile import Profile
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def build_scheduler(
-    config: Config, recognizer: Recognizer, clock: Clock, tell: Callable[[str], None] = log.warning
+    config: Config, recognizer: Recognizer, clock: Time, tell: Callable[[str], None] = log.warning
 ) -> Scheduler | None:
     """The scheduler for `recognizer`; None where it is switched off, or the engine cannot be adjusted."""
     from assistant.recognize.engine import Adjustable, Resting
@@ -42,6 +43,7 @@ def build_scheduler(
     def ready(plan: Plan) -> str:
         return engine.ready(plan.effort) if plan.effort else ""  # where heads are: the utterance's context says so
 
+    clock_of(config).put_back()  # where `assistant calibrate` was killed
     scheduler = Scheduler(
         board_profile(config, plans, tell),
         clock,
@@ -85,6 +87,31 @@ def configured_plans(config: Config) -> tuple[Plan, ...]:
     return within if config.understand.fused == "on" else tuple(replace(plan, fused="") for plan in within)
 
 
+def understands_sound(config: Config) -> bool:
+    """Whether a net understands the configured context from sound alone."""
+    from assistant.cli.assembly import bundle_roots, open_context
+    from assistant.errors import AssistantError
+    from assistant.understand.fused.bundle import bundle_folders
+    from assistant.understand.fused.manifest import read_manifest
+
+    wanted = open_context(config).hash
+    for folder in bundle_folders(bundle_roots(config)):
+        try:
+            manifest = read_manifest(folder)
+        except AssistantError:  # whoever opens it will say so
+            continue
+        if manifest.sound is not None and manifest.context_hash == wanted:
+            return True
+    return False
+
+
+def clock_of(config: Config) -> Clock:
+    """The processor's clock, with the note of what to put back beside the profile."""
+    from assistant.schedule.frequency import LEFT_OVER, Clock
+
+    return Clock(profile_file(config).with_name(LEFT_OVER))
+
+
 def profile_file(config: Config) -> Path:
     """Where this board's profile is kept."""
     from assistant.folders import folders
@@ -96,10 +123,10 @@ def profile_file(config: Config) -> Path:
 def board_profile(config: Config, plans: tuple[Plan, ...], tell: Callable[[str], None] = log.warning) -> Profile:
     """The measured profile, or estimates where there is none, it is damaged, or of another board; `tell` says so."""
     from assistant.schedule import profile as profiles
-    from assistant.schedule.priors import estimate
+    from assistant.schedule.priors import completed, estimate
 
     now = profiles.this_board(threads=config.recognize.threads)
-    names = [plan.name for plan in plans]
+    names = [plan.name for plan in plans if plan.effort is not None]
     try:
         found = profiles.load(profile_file(config))
     except StorageError as error:
@@ -114,7 +141,7 @@ def board_profile(config: Config, plans: tuple[Plan, ...], tell: Callable[[str],
     reasons = profiles.stale(found, now, names)
     if reasons:
         log.info("the profile is stale (%s): `assistant calibrate` measures again", "; ".join(reasons))
-    return found
+    return completed(found, plans)
 
 
 def open_policy(config: Config) -> Policy:
@@ -138,7 +165,7 @@ def open_policy(config: Config) -> Policy:
     return policy
 
 
-def objective(config: Config, clock: Clock) -> Objective:
+def objective(config: Config, clock: Time) -> Objective:
     """What is to be kept at this time of day."""
     from assistant.schedule.policy import Objective
 

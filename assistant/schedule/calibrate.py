@@ -1,4 +1,4 @@
-"""Measures what each plan costs on this board: every plan on every utterance in turn, within a time.
+"""Measures what each plan costs on this board: every plan on every utterance in turn, and some at lower clocks.
 
 Taking turns lets whatever else the machine does hit all plans alike. Times are CPU times of the deciding thread where
 the engine uses one: what it would take on the idle board.
@@ -6,17 +6,23 @@ the engine uses one: what it would take on the idle board.
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assistant.schedule.board import Board
+from assistant.schedule.frequency import Clock
 from assistant.schedule.plans import Plan
-from assistant.schedule.profile import Cost, fit
+from assistant.schedule.profile import AtClock, Cost, fit
 from assistant.types import Utterance
 
-MOST_S = 150.0
-"""Speaking and loading beside it, the whole stays below three minutes."""
+MOST_S = 110.0
+"""Speaking, loading and the lower clocks beside it, the whole stays below three minutes."""
+CLOCKS_MOST_S = 40.0
+CLOCK_UTTERANCES = 3
+SETTLES_S = 0.2
+"""A new limit of the clock takes effect within this time."""
 WARM_UP = 1
 LEAST = 4
 """Utterances that are measured even where they take longer than that."""
@@ -68,6 +74,49 @@ def measure(
     watts = max(sum(powers) / len(powers) - (idle_w or 0.0), 0.0) if powers else None
     costs = {plan.name: _cost(plan, readings[plan.name], watts, typical_w) for plan in plans}
     return Measured(costs, n, watts)
+
+
+def measure_clocks(
+    clock: Clock,
+    plans: Sequence[Plan],
+    utterances: Sequence[Utterance],
+    run: Run,
+    board: Board,
+    *,
+    one_thread: bool = True,
+    most_s: float = CLOCKS_MOST_S,
+) -> tuple[AtClock, ...]:
+    """How much longer the cheapest and the dearest of `plans` take at lower clocks; the limit is put back at the end.
+
+    Empty where that is not permitted, or the board has one clock.
+    """
+    if not clock.permitted():
+        return ()
+    timer = time.thread_time if one_thread else time.perf_counter
+    pairs = [(plan, utterance) for utterance in utterances[:CLOCK_UTTERANCES] for plan in (plans[0], plans[-1])]
+    idle_w = board.read(0.0).power_w
+
+    def times_s() -> list[float]:
+        found = []
+        for plan, utterance in pairs:
+            before_s = timer()
+            run(plan, utterance)
+            found.append(timer() - before_s)
+        return found
+
+    began_s, measured = time.perf_counter(), []
+    with clock.held():
+        usual_s = times_s()
+        for share in clock.steps():
+            if time.perf_counter() - began_s > most_s:
+                break
+            clock.at(share)
+            time.sleep(SETTLES_S)
+            factor = statistics.median(t / max(u, 1e-6) for t, u in zip(times_s(), usual_s, strict=True))
+            power_w = board.read(0.0).power_w
+            above_w = None if power_w is None or idle_w is None else round(max(power_w - idle_w, 0.0), 2)
+            measured.append(AtClock(share=round(share, 4), factor=round(max(factor, 1.0), 3), power_w=above_w))
+    return tuple(measured)
 
 
 def _cost(plan: Plan, readings: list[tuple[float, float]], watts: float | None, typical_w: float) -> Cost:

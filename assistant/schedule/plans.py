@@ -40,14 +40,15 @@ class Plan:
 
 
 PLANS: tuple[Plan, ...] = (
-    Plan("beam-1", Effort(1, 8.0), 0.833),
-    Plan("beam-2", Effort(2, 8.0), 0.911),
-    Plan("beam-3", Effort(3, 8.0), 0.930),
-    Plan("beam-4", Effort(4, 8.0), 0.933),
-    Plan("beam-6", Effort(6, 8.0), 0.939),
-    Plan("beam-8", Effort(8, 8.0), 0.949),
-    Plan("beam-12", Effort(12, 8.0), 0.950),
-    Plan("beam-16", Effort(16, 12.0), 0.951),
+    Plan("sound", None, 0.669),
+    Plan("beam-1", Effort(1, 8.0), 0.833, "tiny"),
+    Plan("beam-2", Effort(2, 8.0), 0.911, "tiny"),
+    Plan("beam-3", Effort(3, 8.0), 0.930, "tiny"),
+    Plan("beam-4", Effort(4, 8.0), 0.933, "lite"),
+    Plan("beam-6", Effort(6, 8.0), 0.939, "lite"),
+    Plan("beam-8", Effort(8, 8.0), 0.949, "full"),
+    Plan("beam-12", Effort(12, 8.0), 0.950, "full"),
+    Plan("beam-16", Effort(16, 12.0), 0.951, "full"),
 )
 """Cheapest first. Accuracies measured, and made to grow with the width: from 8 rows on 180 orders tell no difference.
 Encoders of other precision (block, float) were measured too: dearer and not more accurate, so no plan has one."""

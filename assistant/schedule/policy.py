@@ -46,22 +46,26 @@ SPARING = 2 / 3
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A plan now. likely_ms, late_ms: see predict.py. missing: why it cannot run, "" where it can."""
+    """A plan now. likely_ms, late_ms: see predict.py. missing: why it cannot run, "" where it can.
+
+    reach: what would take so many times the budget ends within it all the same, because what is late hurries.
+    """
 
     plan: Plan
     likely_ms: float
     late_ms: float
     energy_mj: float = 0.0
     missing: str = ""
+    reach: float = 1.0
 
     @property
     def prediction(self) -> Prediction:
         """Its two times."""
         return Prediction(self.likely_ms, self.late_ms)
 
-    def late_chance(self, within_ms: float) -> float:
-        """The chance that it takes longer: of the log-normal with its median and its 95 % quantile."""
-        return late_chance(self.prediction, within_ms)
+    def late_chance(self, budget_ms: float) -> float:
+        """The chance that it answers later: of the log-normal with its median and its 95 % quantile."""
+        return late_chance(self.prediction, self.reach * budget_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,7 @@ class History:
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All that a policy may know. at: monotonic seconds. budget_ms: what is left for computing. forecasts: cheapest
-    first, never empty. reach: a plan that would take up to so many times the budget ends within it all the same,
-    because what is late hurries.
+    first, never empty.
     """
 
     at: float
@@ -103,12 +106,6 @@ class Situation:
     signals: Signals
     history: History
     objective: Objective
-    reach: float = 1.0
-
-    @property
-    def fits_ms(self) -> float:
-        """What a plan may take at worst."""
-        return self.reach * self.budget_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +145,11 @@ class Slo:
         """The plan that is worth most, with hysteresis."""
         allowed, why = _allowed(situation)
         history = _recent(situation.history, situation.at)
-        fits_ms = situation.fits_ms
+        budget_ms = situation.budget_ms
         quickest = min(allowed, key=lambda f: f.late_ms)
-        if quickest.late_chance(fits_ms) > HOPELESS:
+        if quickest.late_chance(budget_ms) > HOPELESS:
             return _chosen(situation, quickest, history, "nothing is sure to be in time", too_slow=True)
-        target = max(allowed, key=lambda f: _worth(f, situation, fits_ms))
+        target = max(allowed, key=lambda f: _worth(f, situation, budget_ms))
         now = next((f for f in allowed if f.plan.name == history.plan), None)
         if not history.plan:
             return _chosen(situation, target, history, why)
@@ -253,17 +250,17 @@ def _value(forecast: Forecast, objective: Objective) -> float:
     return forecast.plan.accuracy - objective.energy_weight * forecast.energy_mj / 1000
 
 
-def _worth(forecast: Forecast, situation: Situation, within_ms: float) -> float:
+def _worth(forecast: Forecast, situation: Situation, budget_ms: float) -> float:
     """Accuracy, less energy, less what the chance to be late costs."""
-    return _value(forecast, situation.objective) - LATE_COSTS * max(forecast.late_chance(within_ms) - FREE, 0.0)
+    return _value(forecast, situation.objective) - LATE_COSTS * max(forecast.late_chance(budget_ms) - FREE, 0.0)
 
 
 def _is_too_dear(now: Forecast, target: Forecast, situation: Situation) -> bool:
     """Whether a cheaper plan is to run at once: this one is not in time, or that one is clearly worth more."""
     if target.likely_ms >= now.likely_ms:
         return False
-    gain = _worth(target, situation, situation.fits_ms) - _worth(now, situation, situation.fits_ms)
-    return gain > (0.0 if now.late_chance(situation.fits_ms) > SURE else WORTH_A_STEP)
+    gain = _worth(target, situation, situation.budget_ms) - _worth(now, situation, situation.budget_ms)
+    return gain > (0.0 if now.late_chance(situation.budget_ms) > SURE else WORTH_A_STEP)
 
 
 def _down(target: Forecast, allowed: tuple[Forecast, ...], history: History) -> Forecast:
@@ -275,13 +272,13 @@ def _down(target: Forecast, allowed: tuple[Forecast, ...], history: History) -> 
 
 def _up(situation: Situation, allowed: tuple[Forecast, ...], now: Forecast, history: History, why: str) -> Choice:
     """A dearer plan, where it is time for one, else the same again."""
-    margin_ms = UP_MARGIN * situation.fits_ms
+    margin_ms = UP_MARGIN * situation.budget_ms
     value = _value(now, situation.objective)
     dearer = [f for f in allowed if f.likely_ms > now.likely_ms and _value(f, situation.objective) > value]
     better = [
         f
         for f in dearer
-        if all(_worth(f, situation, ms) > _worth(now, situation, ms) for ms in (margin_ms, situation.fits_ms))
+        if all(_worth(f, situation, ms) > _worth(now, situation, ms) for ms in (margin_ms, situation.budget_ms))
     ]
     likely = [f for f in dearer if f.likely_ms <= UP_MARGIN * situation.budget_ms]
     last = history.switches[-1] if history.switches else None

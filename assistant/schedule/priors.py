@@ -7,12 +7,16 @@ int8 and float products, not from measurements of this program; the spread is wi
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assistant.schedule.plans import Plan
-from assistant.schedule.profile import FORMAT, Cost, Identity, Profile
+from msgspec import structs
 
+from assistant.schedule.plans import Plan
+from assistant.schedule.profile import FORMAT, Cost, Identity, Profile, scaled
+
+TYPICAL_S = 2.0
 UNSURE = 0.2
 """Added to the spread (in the square): a factor may be wrong by so much either way, as a natural logarithm."""
 
@@ -63,6 +67,18 @@ def estimate(plans: Sequence[Plan], identity: Identity) -> Profile:
         costs={plan.name: _cost(plan, prior) for plan in plans},
         estimated=True,
     )
+
+
+def completed(profile: Profile, plans: Sequence[Plan]) -> Profile:
+    """`profile` with estimates for those of `plans` that it lacks, scaled to those that were measured."""
+    missing = [plan for plan in plans if plan.name not in profile.costs]
+    guesses = estimate(plans, profile.identity).costs
+    known = [plan.name for plan in plans if plan.name in profile.costs]
+    if not missing or not known:
+        return profile
+    factor = statistics.median(profile.costs[n].time_ms(TYPICAL_S) / guesses[n].time_ms(TYPICAL_S) for n in known)
+    more = {plan.name: scaled(guesses[plan.name], factor) for plan in missing}
+    return structs.replace(profile, costs={**profile.costs, **more})
 
 
 def _cost(plan: Plan, prior: BoardPrior) -> Cost:

@@ -25,6 +25,8 @@ FILE = "profile.json"
 FORMAT = 1
 LEAST_SPREAD, MOST_SPREAD = 0.03, 1.0
 LEAST_TIME_MS = 0.1
+LEAST_CLOCK = 0.02
+"""Share of the highest clock; less is nonsense."""
 PACKAGES = ("assistant-voice", "onnxruntime", "moonshine-voice", "numpy")
 
 
@@ -60,14 +62,40 @@ class Identity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     versions: dict[str, str]
 
 
+class AtClock(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much longer everything takes at a lower clock. share: of the highest clock. factor: times as long, 1 or more.
+
+    power_w: of the board meanwhile, above idle; None where it does not tell.
+    """
+
+    share: float
+    factor: float
+    power_w: float | None = None
+
+
 class Profile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The costs of plans by name. estimated: nothing was measured here. made_at: seconds since the epoch."""
+    """The costs of plans by name. estimated: nothing was measured here. made_at: seconds since the epoch.
+
+    clocks: measured at lower clocks, where that was permitted.
+    """
 
     format: int
     identity: Identity
     made_at: float
     costs: dict[str, Cost]
     estimated: bool = False
+    clocks: tuple[AtClock, ...] = ()
+
+    def at_clock(self, share: float) -> float:
+        """How many times longer everything takes at this share of the highest clock.
+
+        As measured, with straight lines over 1 / share between; in proportion to 1 / share where nothing was measured.
+        """
+        share = min(max(share, LEAST_CLOCK), 1.0)
+        known = {1.0: 1.0, **{1 / clock.share: clock.factor for clock in self.clocks}}
+        slowest = max(known)
+        found = float(np.interp(1 / share, sorted(known), [known[key] for key in sorted(known)]))
+        return found * max(1 / share / slowest, 1.0)
 
 
 def fit(readings: Sequence[tuple[float, float]], *, memory_mb: float = 0.0, power_w: float | None = None) -> Cost:
@@ -150,8 +178,8 @@ def stale(profile: Profile, now: Identity, names: Sequence[str]) -> tuple[str, .
         one, two = was.versions.get(package, "absent"), now.versions.get(package, "absent")
         if one != two:
             reasons.append(f"{package} was {one}, now {two}")
-    missing = [name for name in names if name not in profile.costs]
-    return (*reasons, *(f"the plan {name} was not measured" for name in missing))
+    never = [name for name in names if name not in profile.costs or not (profile.estimated or profile.costs[name].n)]
+    return (*reasons, *(f"the plan {name} was not measured" for name in never))
 
 
 def corrected(profile: Profile, log_ratios: Sequence[float], made_at: float) -> Profile:
@@ -165,17 +193,20 @@ def corrected(profile: Profile, log_ratios: Sequence[float], made_at: float) -> 
     spread = 1.4826 * float(np.median(np.abs(ratios - np.median(ratios))))
     spread = min(max(spread, LEAST_SPREAD), MOST_SPREAD)
     costs = {
-        name: msgspec.structs.replace(
-            cost,
-            base_ms=cost.base_ms * factor,
-            per_s_ms=cost.per_s_ms * factor,
-            energy_mj=cost.energy_mj * factor,
-            spread=spread,
-            n=len(ratios),
-        )
+        name: msgspec.structs.replace(scaled(cost, factor), spread=spread, n=len(ratios))
         for name, cost in profile.costs.items()
     }
     return msgspec.structs.replace(profile, costs=costs, made_at=made_at)
+
+
+def scaled(cost: Cost, factor: float) -> Cost:
+    """`cost` where everything takes `factor` times as long."""
+    return msgspec.structs.replace(
+        cost,
+        base_ms=round(cost.base_ms * factor, 3),
+        per_s_ms=round(cost.per_s_ms * factor, 3),
+        energy_mj=round(cost.energy_mj * factor, 1),
+    )
 
 
 def foreign(profile: Profile, now: Identity) -> bool:
@@ -194,7 +225,8 @@ def load(path: Path) -> Profile | None:
         raise StorageError(error.strerror or str(error), where=str(path), remedy=remedy) from error
     except msgspec.DecodeError as error:
         raise StorageError(f"the profile is damaged ({error})", where=str(path), remedy=remedy) from error
-    if profile.format != FORMAT or any(not _sane(cost) for cost in profile.costs.values()):
+    sane = all(_sane(cost) for cost in profile.costs.values()) and all(map(_sane_clock, profile.clocks))
+    if profile.format != FORMAT or not sane:
         raise StorageError("the profile is damaged (numbers that cannot be)", where=str(path), remedy=remedy)
     return profile
 
@@ -210,14 +242,18 @@ def save(profile: Profile, path: Path) -> None:
         raise StorageError(error.strerror or str(error), where=str(path), remedy="free some disk space") from error
 
 
-def measured(costs: Mapping[str, Cost], identity: Identity, made_at: float) -> Profile:
+def measured(costs: Mapping[str, Cost], identity: Identity, made_at: float, clocks: Sequence[AtClock] = ()) -> Profile:
     """A profile of this board."""
-    return Profile(format=FORMAT, identity=identity, made_at=made_at, costs=dict(costs))
+    return Profile(format=FORMAT, identity=identity, made_at=made_at, costs=dict(costs), clocks=tuple(clocks))
 
 
 def _sane(cost: Cost) -> bool:
     numbers = (cost.base_ms, cost.per_s_ms, cost.spread, cost.memory_mb, cost.energy_mj)
     return all(math.isfinite(n) and n >= 0 for n in numbers) and cost.spread > 0 and cost.time_ms(1.0) > LEAST_TIME_MS
+
+
+def _sane_clock(clock: AtClock) -> bool:
+    return LEAST_CLOCK <= clock.share <= 1 and math.isfinite(clock.factor) and clock.factor > 0
 
 
 def _text(path: Path) -> str:

@@ -7,7 +7,7 @@ which the times that utterances really take correct (`assistant.schedule.predict
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from assistant.schedule import thermal
@@ -115,11 +115,17 @@ def signals_of(before: Counters | None, now: Counters, heat: Sequence[Reading] =
     )
 
 
-def slowdown(signals: Signals) -> float:
+def by_ratio(share: float) -> float:
+    """How many times longer work takes at `share` of the highest clock, where nothing was measured."""
+    return 1 / share
+
+
+def slowdown(signals: Signals, at_clock: Callable[[float], float] = by_ratio) -> float:
     """How many times longer one thread of ours takes now than on the idle board, 1 or more.
 
     A task beside n others on c cores gets c / (n + 1) of one under a fair scheduler, and whatever is idle; a limit of
-    q cores stretches everything by 1 / q; a lower clock by its ratio. Programs that yield hardly count.
+    q cores stretches everything by 1 / q; a lower clock by its ratio, or as `at_clock` has it measured. Programs that
+    yield hardly count.
     """
     share = 1.0
     if signals.cores and signals.others:
@@ -131,7 +137,7 @@ def slowdown(signals: Signals) -> float:
             share = max(min(signals.cores / (rivals + 1.0), 1.0), idle, 1 / MOST_SLOWDOWN)
     quota = min(signals.quota_cores or 1.0, 1.0)
     clock = min(signals.frequency_share or 1.0, 1.0)
-    return min(1 / (min(share, quota) * clock), MOST_SLOWDOWN)
+    return min(at_clock(clock) / min(share, quota), MOST_SLOWDOWN)
 
 
 def in_words(signals: Signals) -> str:

@@ -28,7 +28,8 @@ from assistant.schedule.profile import this_board
 from assistant.schedule.scheduler import Scheduler
 from assistant.testing import HeldClock
 from assistant.trace.explain import explain
-from assistant.trace.record import decode, encode, record_of
+from assistant.trace.record import decode, encode
+from assistant.trace.writing import record_of
 from assistant.types import Decision, Outcome
 from assistant.work import Done, InlineWorker, Worker
 from tests.blocks import Blocks, Pcm, frames

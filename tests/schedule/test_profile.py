@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from assistant.errors import InputError, StorageError
+from assistant.schedule.plans import PLANS
+from assistant.schedule.priors import completed, estimate
 from assistant.schedule.profile import (
     Cost,
     Profile,
@@ -18,6 +20,7 @@ from assistant.schedule.profile import (
     load,
     measured,
     save,
+    scaled,
     stale,
     this_board,
 )
@@ -101,3 +104,13 @@ def test_another_board_makes_it_worthless(profile: Profile, tmp_path: Path) -> N
     board.write("proc/device-tree/model", "Raspberry Pi 5 Model B Rev 1.0\0")
     assert board_name(board.root) == "Raspberry Pi 5 Model B Rev 1.0"
     assert foreign(profile, this_board(board.root))
+
+
+def test_plans_that_were_not_measured_are_estimated_from_those_that_were(profile: Profile) -> None:
+    guessed = estimate(PLANS, profile.identity).costs
+    slow = msgspec.structs.replace(profile, costs={"beam-1": scaled(guessed["beam-1"], 3.0)})
+    found = completed(slow, PLANS)
+    assert set(found.costs) == {plan.name for plan in PLANS}
+    assert found.costs["sound"].time_ms(2.0) == pytest.approx(3.0 * guessed["sound"].time_ms(2.0), rel=0.01)
+    assert found.costs["sound"].n == 0
+    assert completed(profile, [plan for plan in PLANS if plan.name in profile.costs]) is profile

@@ -14,7 +14,7 @@ from assistant.schedule.plans import BY_NAME, PLANS, Plan
 from assistant.schedule.policy import Objective
 from assistant.schedule.priors import estimate
 from assistant.schedule.profile import Profile, this_board
-from assistant.schedule.scheduler import Scheduler
+from assistant.schedule.scheduler import Scheduler, reach_of
 from assistant.testing import HeldClock
 from assistant.types import Pick
 from tests.schedule.boards import FakeBoard
@@ -99,7 +99,7 @@ def test_it_recovers_when_the_load_is_gone(world: World) -> None:
 def test_where_nothing_is_fast_enough_the_cheapest_runs_and_the_user_is_told_once(world: World) -> None:
     world.load = 40.0
     picks = [world.utter()[0].plan for _ in range(6)]
-    assert picks[-1] == PLANS[0].name
+    assert picks[-1] == "beam-1"
     assert len(world.told) == 1
     assert "too slow for answers within 120 ms" in world.told[0]
     assert world.scheduler.status().too_slow >= 4
@@ -111,7 +111,7 @@ def test_a_quota_of_five_percent_is_seen_and_survived(world: World) -> None:
         world.profile, world.clock, Board(world.board.root, lambda: 0.0), tell=world.told.append
     )
     pick, _ = world.utter()
-    assert pick.plan == PLANS[0].name
+    assert pick.plan == "beam-1"
     assert "a limit of 5% of a core" in pick.reason
 
 
@@ -130,7 +130,7 @@ def test_a_neighbour_that_takes_the_memory_forbids_what_would_have_to_be_loaded(
 ) -> None:
     heavy = msgspec.structs.replace(estimate(PLANS, this_board(tmp_path)))
     costs = {**heavy.costs, "wide": heavy.costs["beam-1"]}
-    wide = Plan("wide", PLANS[0].effort, accuracy=0.99, resident_mb=200.0)
+    wide = Plan("wide", BY_NAME["beam-1"].effort, accuracy=0.99, resident_mb=200.0)
     board = FakeBoard(tmp_path)
     scheduler = Scheduler(
         msgspec.structs.replace(heavy, costs=costs), clock, Board(tmp_path, lambda: 0.0), plans=(*PLANS, wide)
@@ -141,6 +141,14 @@ def test_a_neighbour_that_takes_the_memory_forbids_what_would_have_to_be_loaded(
     pick = scheduler.choose(2.0)
     assert pick.plan != "wide"
     assert "150 MB of memory are free" in pick.reason
+
+
+def test_sound_alone_is_a_plan_only_where_a_net_understands_it(world: World) -> None:
+    world.board.write("sys/fs/cgroup/cpu.max", "20000 100000\n")
+    world.scheduler.look()  # finds the group
+    assert world.scheduler.choose(2.0).plan == "beam-1"
+    pick = world.scheduler.choose(2.0, from_sound=True)
+    assert (pick.plan, pick.effort) == ("sound", None)
 
 
 def test_a_clock_that_jumps_back_and_a_suspended_board_are_borne(world: World) -> None:
@@ -168,6 +176,12 @@ def test_others_that_wait_leave_less_time(world: World) -> None:
     assert world.scheduler.choose(2.0, waiting=1).budget_ms == pytest.approx(60.0)
     assert world.scheduler.choose(2.0, elapsed_ms=50.0).budget_ms == pytest.approx(70.0)
     assert world.scheduler.choose(2.0, elapsed_ms=900.0).budget_ms == pytest.approx(30.0)
+
+
+def test_what_hurries_may_take_longer_than_there_is_time_and_what_has_few_rows_may_not(world: World) -> None:
+    reach = {plan.name: reach_of(plan, world.profile, 2.0) for plan in PLANS}
+    assert reach["sound"] == reach["beam-1"] == reach["beam-3"] == 1.0
+    assert 1.0 < reach["beam-4"] < reach["beam-8"] < reach["beam-16"] < 1.3
 
 
 def test_it_is_late_before_the_budget_is_spent(world: World) -> None:
