@@ -19,10 +19,10 @@ NEWS := sed -u '/^Requirement already satisfied/d; /^Ignoring /d'
 PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11 python3.10; do \
 	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$name; break; }; done)
 
-# Debian packages. To run: PortAudio, ALSA's way to PulseAudio or PipeWire, the second voice. To test: a sound server
-# and an MQTT broker.
+# Debian packages. To run: PortAudio, ALSA's way to PulseAudio or PipeWire, the second voice. To test: a sound server,
+# an MQTT broker and a clock that can be set.
 APT_RUN := libportaudio2 libasound2-plugins espeak-ng $(if $(filter aarch64,$(shell uname -m)),libatomic1)
-APT_TEST := $(APT_RUN) alsa-utils pulseaudio pulseaudio-utils mosquitto
+APT_TEST := $(APT_RUN) alsa-utils pulseaudio pulseaudio-utils mosquitto libfaketime
 # What the converter lets speak. Its environment is its own: gigabytes, and never on the device.
 APT_CONVERT := flite festival festvox-kallpc16k festvox-kdlpc16k espeak-ng
 CONVERT := .venv-convert

@@ -31,6 +31,7 @@ from assistant.daemon.server import ControlServer
 from assistant.daemon.service import Integration
 from assistant.daemon.supervision import Policy
 from assistant.daemon.supervisor import Joined, Part, PartStatus, Supervisor
+from assistant.daemon.timekeeping import Look, Timekeeping
 from assistant.errors import AssistantError
 
 END_WITHIN_S = 1.8
@@ -124,7 +125,8 @@ class Daemon:
         self._ready = False
         self._status = ""
         self._lost = ""
-        self._joined: list[str] = []
+        self._joined: list[Joined] = []
+        self._time = Timekeeping(BEAT_EVERY_S)
 
     async def run(self) -> str:
         """Run until a signal; "" after an ordered end, or why it cannot go on."""
@@ -182,14 +184,14 @@ class Daemon:
 
     def _join(self) -> None:
         for integration in self._crew.integrations():
-            self._supervisor.add(Joined(integration, self._bus), INTEGRATION)
-            self._joined.append(integration.name)
+            self._joined.append(Joined(integration, self._bus))
+            self._supervisor.add(self._joined[-1], INTEGRATION)
 
     async def _rejoin(self) -> None:
         """The integrations as they are configured now, in the place of those before."""
-        names, self._joined = self._joined, []
-        for name in names:
-            await self._supervisor.remove(name)
+        before, self._joined = self._joined, []
+        for joined in before:
+            await self._supervisor.remove(joined.name)
         self._join()
 
     def _after(self, event: Event) -> None:
@@ -210,6 +212,8 @@ class Daemon:
                 self._notifier.extend_start(EXTEND_S)
             if self._supervisor.progressing():
                 self._notifier.alive()
+            if noticed := self._time.note(Look(self._clock.monotonic(), self._clock.wall())):
+                log.warning("%s", noticed)
             await asyncio.sleep(BEAT_EVERY_S)
 
     async def _tidy(self) -> None:
@@ -231,7 +235,8 @@ class Daemon:
     def _measured(self) -> str:
         """The metrics as text, freshly measured."""
         m = self._metrics
-        m.totals = self._crew.totals()
+        m.totals = {**self._crew.totals(), **self._own_totals()}
+        m.connections_lost = {joined.name: joined.times_lost for joined in self._joined}
         m.muted.set(self._bus.muted)
         m.clients.set(len(self._server.connections))
         m.memory.labels("daemon").set(resident_bytes())
@@ -243,6 +248,9 @@ class Daemon:
             if value is not None:
                 gauge.set(value)
         return m.text()
+
+    def _own_totals(self) -> dict[str, float]:
+        return {"assistant_stalls": self._time.stalls, "assistant_clock_jumps": self._time.jumps}
 
     def _describe(self) -> dict[str, object]:
         """The status, for people and programs."""

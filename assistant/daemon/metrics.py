@@ -24,6 +24,8 @@ TOTALS = {
     "assistant_audio_overruns": "Frames of 20 ms lost before they were heard.",
     "assistant_audio_reopens": "Times that a lost microphone was opened again.",
     "assistant_trace_lost": "Decisions that could not be recorded.",
+    "assistant_stalls": "Times that the daemon stood still for more than three seconds.",
+    "assistant_clock_jumps": "Times that the wall clock was set, by more than ten seconds.",
     "assistant_schedule_picks": "Utterances for which a plan was chosen.",
     "assistant_schedule_late": "Utterances whose recognition took longer than there was time.",
     "assistant_schedule_too_slow": "Utterances for which even the cheapest plan was not sure to be in time.",
@@ -84,6 +86,7 @@ class Metrics:
         self._started: set[str] = set()
         self._heard_by = ("", "")
         self.totals: Mapping[str, float] = {}
+        self.connections_lost: Mapping[str, int] = {}
         registry.register(_Totals(self))
 
     def count(self, event: Event) -> None:
@@ -145,6 +148,12 @@ class _Totals(Collector):
         """The present values."""
         for name, meaning in TOTALS.items():
             yield CounterMetricFamily(name, meaning, value=self._metrics.totals.get(name, 0.0))
+        lost = CounterMetricFamily(
+            "assistant_connections_lost", "Times that an integration lost its peer.", labels=["part"]
+        )
+        for part, times in self._metrics.connections_lost.items():
+            lost.add_metric([part], times)
+        yield lost
 
 
 def resident_bytes(process: int | str = "self", root: Path = Path("/")) -> int:

@@ -251,6 +251,11 @@ class Joined:
         """As it says."""
         return self._integration.status()
 
+    @property
+    def times_lost(self) -> int:
+        """How often it lost its peer, where it counts that."""
+        return int(getattr(self._integration, "times_lost", 0))
+
 
 async def _end(part: Part, life: asyncio.Task[None] | None, within_s: float) -> None:
     """Stop `part`, and its life, whether or not it wants to end."""

@@ -56,6 +56,7 @@ class HomeAssistantHome:
         self._notes: tuple[str, ...] = ()
         self._devices = 0
         self.link = connecting.Link()
+        self.times_lost = 0
         self.imports = 0
 
     async def start(self, bus: Bus) -> None:
@@ -100,6 +101,7 @@ class HomeAssistantHome:
                 self._lost(in_words(error), refused=refused)
 
     def _lost(self, why: str, *, refused: bool) -> None:
+        self.times_lost += self.link.state is connecting.State.CONNECTED
         if why != self.link.why:
             log.warning("home assistant: %s: %s", self._settings.url, why)
         kind = connecting.Refused if refused else connecting.Failed

@@ -84,6 +84,7 @@ class Mqtt:
         self._file: OutboxFile | None = None
         self._client: aiomqtt.Client | None = None
         self.link = connecting.Link()
+        self.times_lost = 0
         self.sent = 0
         self.ignored: Counter[str] = Counter()
 
@@ -184,6 +185,7 @@ class Mqtt:
 
     def _lost(self, why: str, *, refused: bool) -> None:
         """The connection failed or ended; said once as long as the reason stays the same."""
+        self.times_lost += self.link.state is connecting.State.CONNECTED
         if why != self.link.why:
             log.warning("mqtt: %s:%s: %s", self._settings.host, self._port, why)
         kind = connecting.Refused if refused else connecting.Failed

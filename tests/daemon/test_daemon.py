@@ -289,4 +289,5 @@ def test_a_clock_that_jumps_by_a_day_rings_no_timer_and_loses_none(tmp_path: Pat
             assert timer["state"] == "running"
             assert 3000 < timer["remaining_s"] <= 3600
             assert daemon.ask("status")["ready"]
+        until(lambda: "assistant_clock_jumps_total 2.0" in daemon.ask("metrics")["text"], "both are counted")
         assert {part["restarts"] for part in daemon.ask("status")["parts"]} == {0}

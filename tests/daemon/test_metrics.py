@@ -37,6 +37,7 @@ def metrics() -> Metrics:
     metrics = Metrics("1.2.3")
     metrics.heard_by("moonshine", "tiny-en/int8/beam12")
     metrics.totals = dict.fromkeys(TOTALS, 7)
+    metrics.connections_lost = {"mqtt": 2}
     for event in (
         Woke(at=1.0, word="hey_jarvis"),
         decided(),
@@ -55,6 +56,7 @@ def metrics() -> Metrics:
 def test_events_become_numbers(metrics: Metrics) -> None:
     lines = metrics.text().splitlines()
     for line in (
+        'assistant_connections_lost_total{part="mqtt"} 2.0',
         'assistant_intents_total{intent="HassTurnOn",outcome="accept"} 1.0',
         'assistant_intents_total{intent="HassTurnOn",outcome="refuse"} 1.0',
         'assistant_stage_duration_seconds_count{stage="recognize"} 2.0',
