@@ -24,8 +24,9 @@ from assistant.listen.clip import cut_clip
 from assistant.listen.vad import open_vad
 from assistant.recognize.engine import Recognizer
 from assistant.trace.file import FILE, Limits, TraceFile, TraceReader
-from assistant.trace.record import encode, record_of
+from assistant.trace.record import encode
 from assistant.trace.replay import replay
+from assistant.trace.writing import record_of
 from assistant.types import Decision, Reply
 from assistant.understand.decide import decide
 from benchmarks.clips import Clip, recorded

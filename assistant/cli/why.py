@@ -210,9 +210,10 @@ def _hear_again(config: Config, record: Record, sound: bytes | None) -> tuple[Di
     import numpy as np
 
     from assistant.cli.assembly import bundle_finder, open_context, open_recognizer, prepare_context
-    from assistant.trace.record import verdict_of, voice_probabilities
+    from assistant.trace.record import voice_probabilities
     from assistant.trace.replay import Difference, differences
     from assistant.trace.store import from_flac
+    from assistant.trace.writing import verdict_of
     from assistant.types import EndReason, Utterance, frozen_array
     from assistant.understand.decide import decide
 

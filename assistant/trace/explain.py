@@ -9,15 +9,9 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from assistant.trace.record import (
-    HypothesisRecord,
-    Record,
-    Verdict,
-    levels_db,
-    transcript_of,
-    voice_probabilities,
-)
+from assistant.trace.record import HypothesisRecord, Record, Verdict, levels_db, voice_probabilities
 from assistant.trace.replay import context_of
+from assistant.trace.writing import transcript_of
 from assistant.types import Gate, Hypothesis, Outcome, Transcript
 from assistant.understand.calibration import FEATURES, MARGIN_CAP, Calibration, calibration, features
 from assistant.understand.decide import rivals

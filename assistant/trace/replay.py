@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.grammar.tree import Context, ListRef, Settings, Template, Wildcard
-from assistant.trace.record import Record, Thresholds, Verdict, transcript_of, verdict_of
+from assistant.trace.record import Record, Thresholds, Verdict
+from assistant.trace.writing import transcript_of, verdict_of
 from assistant.types import EMPTY
 from assistant.understand.decide import decide
 from assistant.understand.fused.fuse import rank_again

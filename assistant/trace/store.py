@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from assistant.clock import Clock
 from assistant.errors import StorageError
 from assistant.trace.file import Limits, TraceFile
-from assistant.trace.record import record_of
+from assistant.trace.writing import record_of
 from assistant.types import SAMPLE_RATE_HZ, Decision
 
 if TYPE_CHECKING:

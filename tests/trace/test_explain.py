@@ -11,8 +11,9 @@ from hypothesis import given
 from assistant.grammar.tree import Context
 from assistant.recognize.moonshine.tokenizer import Tokenizer
 from assistant.trace.explain import calibration_of, explain, headline, words_of
-from assistant.trace.record import Record, record_of, transcript_of
+from assistant.trace.record import Record
 from assistant.trace.replay import context_of
+from assistant.trace.writing import record_of, transcript_of
 from assistant.types import Decision, EndReason, Outcome, Transcript, Utterance, frozen_array
 from assistant.understand.calibration import FEATURES, features
 from assistant.understand.decide import rivals

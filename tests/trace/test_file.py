@@ -18,7 +18,7 @@ import pytest
 from assistant.errors import StorageError
 from assistant.grammar.tree import Context
 from assistant.trace.file import FILE, SCHEMA, Limits, TraceFile, TraceReader, forget, forget_all, forget_before
-from assistant.trace.record import record_of
+from assistant.trace.writing import record_of
 from assistant.types import Decision
 from tests.trace.decisions import AT, ROOMY, typed
 
@@ -263,7 +263,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from assistant.grammar.load import load_context
-from assistant.trace.record import record_of
+from assistant.trace.writing import record_of
 from assistant.trace.file import Limits, TraceFile
 from tests.trace.decisions import typed
 decision = typed("a large latte", load_context("examples/barista"))

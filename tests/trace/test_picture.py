@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from assistant.grammar.tree import Context
 from assistant.trace.picture import draw
-from assistant.trace.record import record_of
 from assistant.trace.svg import shortened, side_by_side, text_width
+from assistant.trace.writing import record_of
 from assistant.types import Decision, Transcript, Utterance
 from tests.trace.decisions import decision_about, decisions
 

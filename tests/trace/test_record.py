@@ -13,16 +13,8 @@ from hypothesis import given
 
 from assistant.errors import StorageError
 from assistant.grammar.tree import Context
-from assistant.trace.record import (
-    FORMAT,
-    decode,
-    encode,
-    levels_db,
-    record_of,
-    transcript_of,
-    verdict_of,
-    voice_probabilities,
-)
+from assistant.trace.record import FORMAT, decode, encode, levels_db, voice_probabilities
+from assistant.trace.writing import record_of, transcript_of, verdict_of
 from assistant.types import Decision, Transcript, Utterance
 from tests.trace.decisions import EMPTY_CONTEXT, decision_about, decisions, typed, utterances
 

@@ -11,8 +11,9 @@ from hypothesis import given
 
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context, Settings
-from assistant.trace.record import Record, decode, encode, record_of
+from assistant.trace.record import Record, decode, encode
 from assistant.trace.replay import replay, same
+from assistant.trace.writing import record_of
 from assistant.types import Decision, Hypothesis, Outcome, Transcript, Utterance, frozen_array
 from tests.trace.decisions import decision_about, decisions, typed
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from assistant.cli.main import main
 from assistant.grammar.tree import Context
 from assistant.trace.file import FILE, TraceFile
-from assistant.trace.record import record_of
+from assistant.trace.writing import record_of
 from assistant.types import SAMPLE_RATE_HZ
 from tests.trace.decisions import ROOMY, typed
 

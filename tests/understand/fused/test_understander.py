@@ -16,8 +16,9 @@ from assistant.grammar.tree import Context
 from assistant.recognize.moonshine.engine import Moonshine
 from assistant.testing import HeldClock
 from assistant.trace.explain import explain
-from assistant.trace.record import decode, encode, record_of
+from assistant.trace.record import decode, encode
 from assistant.trace.replay import replay
+from assistant.trace.writing import record_of
 from assistant.types import Decision, Fusion, Outcome, Reply
 from assistant.understand.fused.bundle import Bundle, open_bundle
 from assistant.understand.fused.features import Features
