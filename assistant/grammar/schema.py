@@ -134,6 +134,7 @@ class ContextFile(Struct, frozen=True, rename={"lambda_": "lambda"}):
     token_penalty: Union[float, None] = None
     ask_margin: Union[Annotated[float, Meta(ge=0)], None] = None
     ask_below: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    refuse_below: Annotated[float, Meta(ge=0, le=1)] = 0.0
     wait_for_more: bool = True
     confusable: list[tuple[str, str]] = []
     spellings: dict[str, list[str]] = {}
@@ -159,6 +160,8 @@ class CalibrationFile(Struct, frozen=True, rename={"lambda_": "lambda"}):
     rerank: Union[float, None] = None
     token_penalty: Union[float, None] = None
     ask_margin: Union[Annotated[float, Meta(ge=0)], None] = None
+    ask_below: Union[Annotated[float, Meta(ge=0, le=1)], None] = None
+    refuse_below: Union[Annotated[float, Meta(ge=0, le=1)], None] = None
     accept: dict[str, float] = {}
     about: Any = None  # how it was fitted, for people
 

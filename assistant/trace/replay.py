@@ -55,6 +55,7 @@ def context_of(thresholds: Thresholds) -> Context:
             accept=thresholds.accept,
             ask_margin=thresholds.ask_margin,
             ask_below=thresholds.ask_below,
+            refuse_below=thresholds.refuse_below,
             confusable=thresholds.confusable,
         ),
         hash=f"thresholds {free}",  # `free_slots` remembers its answers by hash

@@ -132,7 +132,7 @@ def answer_context(pending: Pending) -> Context:
         lists=source.lists if values else EMPTY,
         responses=EMPTY,
         actions=EMPTY,
-        settings=replace(source.settings, confusable=(), ask_below=0.0),
+        settings=replace(source.settings, confusable=(), ask_below=0.0, refuse_below=0.0),
         hash=hashlib.sha256(content.encode()).hexdigest(),
     )
 

@@ -1,8 +1,8 @@
 """Two honest probabilities from a transcript's scores: was this said to us at all, and is the meaning strictly right?
 
 Both are logistic in a few numbers of the best hypothesis (score per token, length, weakest token, margin to the next
-meaning). The shipped coefficients come from `assistant bench refuse --fit`; `assistant context calibrate` fits a
-context's own. Platt, Probabilistic Outputs for Support Vector Machines, 1999.
+meaning, whether it has words that no list has). The shipped coefficients come from `assistant bench refuse --fit`;
+`assistant context calibrate` fits a context's own. Platt, Probabilistic Outputs for Support Vector Machines, 1999.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from assistant.types import Hypothesis
 
-FEATURES = ("per_token", "length", "weakest", "margin")
+FEATURES = ("per_token", "length", "weakest", "margin", "free")
 MARGIN_CAP = 10.0
 """Nats between the best two meanings beyond which more says nothing; also used when there is only one."""
 
@@ -48,8 +48,8 @@ class Calibration:
 
 
 DEFAULT = Calibration(
-    heard=Logistic(1.376, (4.16, 0.0, 0.0, 0.0)),
-    right=Logistic(1.618, (1.794, -0.5938, 0.1265, 0.2457)),
+    heard=Logistic(1.376, (4.16, 0.0, 0.0, 0.0, 0.0)),
+    right=Logistic(1.618, (1.794, -0.5938, 0.1265, 0.2457, 0.0)),
     refuse=0.570,
     doubt=0.823,
     ask_margin=2.0,
@@ -68,6 +68,7 @@ def features(best: Hypothesis, rivals: Sequence[Hypothesis]) -> tuple[float, ...
         math.log(max(len(best.tokens), 1)),
         float(best.log_p.min(initial=0.0)),
         margin(best, rivals),
+        float(bool(best.spelt)),
     )
 
 

@@ -1,12 +1,15 @@
 """Accept, ask back or refuse: a pure function of the transcript and the context's calibrated thresholds.
 
 no meaning, or hardly said to us      ─► refuse
+less likely right than wrong          ─► refuse (where the context says how likely it must be)
 two meanings nearly equal             ─► ask which, naming what differs
 perhaps not said to us                ─► ask whether
 free words that may be others         ─► ask whether
 less sure than the context wants      ─► ask whether
 perhaps not all that was said         ─► ask whether (where a fused net compared it with the sound)
 otherwise                             ─► accept
+
+Where nothing was decoded (`Transcript.gate`) only the confidence counts: act, ask or refuse.
 """
 
 from __future__ import annotations
@@ -19,9 +22,9 @@ from typing import Any
 
 from assistant.grammar.tree import Context
 from assistant.grammar.wildcards import free_slots
-from assistant.types import Alternative, Fusion, Hypothesis, Outcome, Transcript, Understanding
+from assistant.types import Alternative, Fusion, Gate, Hypothesis, Outcome, Transcript, Understanding
 from assistant.understand.calibration import Calibration, calibration, features, margin
-from assistant.understand.fused import fuse
+from assistant.understand.fused import by_sound, fuse
 
 CONFUSABLE_MARGIN_FACTOR = 1.5
 """Pairs of wordings that sound alike and mean different things need this many times the usual margin."""
@@ -56,6 +59,8 @@ def decide(transcript: Transcript, context: Context) -> Understanding:
         said = f"heard “{transcript.text}”, which is" if transcript.text else "nothing said was"
         return _understanding(transcript, None, Verdict(Outcome.REFUSE, f"{said} not in the context"), 0.0, 0.0)
     best = transcript.hypotheses[0]
+    if transcript.gate is not None:
+        return _by_sound(transcript, transcript.gate)
     heard, right = probabilities(transcript, context, rule)
     verdict = _judge(transcript, context, rule, heard, right)
     if fusion is not None and best.agreement is not None:
@@ -63,6 +68,21 @@ def decide(transcript: Transcript, context: Context) -> Understanding:
         right = fuse.confidence(of, fusion)
         verdict = _compared(transcript, verdict, fuse.whole(of, fusion), right)
     return _understanding(transcript, best, verdict, heard, right)
+
+
+def _by_sound(transcript: Transcript, gate: Gate) -> Understanding:
+    """The decision where nothing was decoded: what cannot be taken back is then asked about (`partial`)."""
+    best = transcript.hypotheses[0]
+    right = by_sound.confidence(best.score, gate)
+    heard = min(sum(math.exp(min(h.score, 0.0)) for h in transcript.hypotheses), 1.0)
+    sure = f"by its sound alone, {right:.2f} sure"
+    if right >= gate.accept:
+        verdict = Verdict(Outcome.ACCEPT, f"“{best.text}” fits {sure}", taken=True)
+    elif right >= gate.ask:
+        verdict = Verdict(Outcome.ASK, f"“{best.text}” fits, but only {sure}")
+    else:
+        verdict = Verdict(Outcome.REFUSE, f"“{best.text}” fits best, but hardly: {sure}")
+    return replace(_understanding(transcript, best, verdict, heard, right), partial=True)
 
 
 def rule_of(context: Context, fusion: Fusion | None) -> Calibration:
@@ -88,23 +108,33 @@ def probabilities(transcript: Transcript, context: Context, rule: Calibration) -
 
 
 def _judge(transcript: Transcript, context: Context, rule: Calibration, heard: float, right: float) -> Verdict:
-    best = transcript.hypotheses[0]
-    refuse, doubt = (rule.refuse, rule.doubt) if len(best.tokens) else (UNSCORED_REFUSE, UNSCORED_DOUBT)
-    if heard < refuse:
-        return Verdict(Outcome.REFUSE, f"“{best.text}” fits best, but does not sound like it ({_score(best)})")
-    for other in rivals(transcript, context):
-        gap = best.rerank - other.rerank
-        if gap < rule.ask_margin * _care(best, other, context):
-            differs = differing(best, other)
-            reason = f"“{best.text}” and “{other.text}” fit almost equally ({gap:.1f} nats apart)"
-            return Verdict(Outcome.ASK, reason, differs, taken=True)
+    best, settings = transcript.hypotheses[0], context.settings
+    scored = bool(len(best.tokens))
+    refuse, doubt = (rule.refuse, rule.doubt) if scored else (UNSCORED_REFUSE, UNSCORED_DOUBT)
+    if heard < refuse or (scored and right < settings.refuse_below):
+        but = f"does not sound like it ({_score(best)})" if heard < refuse else f"hardly surely ({right:.2f})"
+        return Verdict(Outcome.REFUSE, f"“{best.text}” fits best, but {but}")
+    between = _between(transcript, context, rule)
+    if between is not None:
+        return between
     if heard < doubt:
         return Verdict(Outcome.ASK, f"“{best.text}” fits, but it may not have been said to me ({_score(best)})")
-    if len(best.tokens) and right < context.settings.ask_below:
+    if scored and right < settings.ask_below:
         return Verdict(Outcome.ASK, f"“{best.text}” fits, but not surely ({right:.2f} that it is right)")
     if best.spelt and not _spelt_clearly(best):
         return Verdict(Outcome.ASK, f"“{best.text}” fits, but has words that no list has and that may be others")
     return Verdict(Outcome.ACCEPT, f"“{best.text}” fits ({_score(best)}) and nothing else comes near", taken=True)
+
+
+def _between(transcript: Transcript, context: Context, rule: Calibration) -> Verdict | None:
+    """The question which of two meanings that are nearly equal was said; None where the best stands alone."""
+    best = transcript.hypotheses[0]
+    for other in rivals(transcript, context):
+        gap = best.rerank - other.rerank
+        if gap < rule.ask_margin * _care(best, other, context):
+            reason = f"“{best.text}” and “{other.text}” fit almost equally ({gap:.1f} nats apart)"
+            return Verdict(Outcome.ASK, reason, differing(best, other), taken=True)
+    return None
 
 
 def _spelt_clearly(best: Hypothesis) -> bool:

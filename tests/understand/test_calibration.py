@@ -43,9 +43,9 @@ def test_what_a_context_does_not_say_is_as_shipped() -> None:
 
 
 def test_the_shipped_calibration_is_sure_of_what_is_said_clearly_and_of_what_is_foreign() -> None:
-    assert DEFAULT.heard.probability((1.5, 2.5, -1.0, 8.0)) > 0.95
-    assert DEFAULT.heard.probability((-1.0, 2.5, -9.0, 0.5)) < DEFAULT.refuse / 2
-    assert DEFAULT.heard.probability((-0.3, 2.5, -9.0, 0.5)) < DEFAULT.refuse
+    assert DEFAULT.heard.probability((1.5, 2.5, -1.0, 8.0, 0.0)) > 0.95
+    assert DEFAULT.heard.probability((-1.0, 2.5, -9.0, 0.5, 0.0)) < DEFAULT.refuse / 2
+    assert DEFAULT.heard.probability((-0.3, 2.5, -9.0, 0.5, 0.0)) < DEFAULT.refuse
     assert DEFAULT.refuse < DEFAULT.doubt
 
 
@@ -70,7 +70,7 @@ def hypothesis_of(score: float, log_p: list[float], rerank: float) -> Hypothesis
 
 def test_features_are_what_their_names_say() -> None:
     best = hypothesis_of(6.0, [-0.1, -2.5, -0.2], 7.0)
-    assert features(best, [hypothesis_of(1.0, [-1.0], 4.5)]) == pytest.approx((2.0, math.log(3), -2.5, 2.5))
+    assert features(best, [hypothesis_of(1.0, [-1.0], 4.5)]) == pytest.approx((2.0, math.log(3), -2.5, 2.5, 0.0))
     assert features(best, [])[3] == MARGIN_CAP
     assert features(best, [hypothesis_of(1.0, [-1.0], -40.0)])[3] == MARGIN_CAP
 
@@ -78,12 +78,12 @@ def test_features_are_what_their_names_say() -> None:
 def drawn(truth: Logistic, rows: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
     """Random features, what came of them, and its true probability."""
     rng = np.random.default_rng(seed)
-    x = rng.normal((1.0, 2.3, -1.5, 5.0), (0.6, 0.4, 1.0, 3.0), (rows, len(FEATURES)))
+    x = rng.normal((1.0, 2.3, -1.5, 5.0, 0.5), (0.6, 0.4, 1.0, 3.0, 0.5), (rows, len(FEATURES)))
     p = np.array([truth.probability(tuple(row)) for row in x])
     return x, rng.random(rows) < p, p
 
 
-TRUTH = Logistic(-3.0, (4.0, -0.5, 0.3, 0.2))
+TRUTH = Logistic(-3.0, (4.0, -0.5, 0.3, 0.2, -0.6))
 
 
 def test_a_known_logistic_is_found_again() -> None:
@@ -97,15 +97,15 @@ def test_a_known_logistic_is_found_again() -> None:
 def test_features_that_are_not_used_weigh_nothing() -> None:
     x, y, _ = drawn(TRUTH, 2_000, seed=2)
     found = fit_logistic(x, y, used=("per_token", "margin"))
-    assert [weight != 0 for weight in found.weights] == [True, False, False, True]
+    assert [weight != 0 for weight in found.weights] == [True, False, False, True, False]
 
 
 def test_what_can_be_told_apart_perfectly_still_gets_finite_weights() -> None:
-    x = np.column_stack([np.r_[np.full(50, -1.0), np.full(50, 1.0)], *[np.zeros(100)] * 3])
+    x = np.column_stack([np.r_[np.full(50, -1.0), np.full(50, 1.0)], *[np.zeros(100)] * 4])
     found = fit_logistic(x, x[:, 0] > 0)
     assert all(math.isfinite(weight) for weight in (found.bias, *found.weights))
-    assert found.probability((1.0, 0.0, 0.0, 0.0)) > 0.9
-    assert found.probability((-1.0, 0.0, 0.0, 0.0)) < 0.1
+    assert found.probability((1.0, 0.0, 0.0, 0.0, 0.0)) > 0.9
+    assert found.probability((-1.0, 0.0, 0.0, 0.0, 0.0)) < 0.1
 
 
 def test_perfect_calibration_has_hardly_an_error_and_overconfidence_has_its_own_size() -> None:

@@ -17,8 +17,8 @@ from assistant.understand.calibration import Calibration, Logistic, as_accept
 from assistant.understand.decide import CONFUSABLE_MARGIN_FACTOR, WIDENING_MARGIN_FACTOR, decide, differing
 
 RULE = Calibration(
-    heard=Logistic(-4.0, (8.0, 0.0, 0.0, 0.0)),  # 0.5 at half a nat a token
-    right=Logistic(0.0, (0.0, 0.0, 0.0, 0.5)),
+    heard=Logistic(-4.0, (8.0, 0.0, 0.0, 0.0, 0.0)),  # 0.5 at half a nat a token
+    right=Logistic(0.0, (0.0, 0.0, 0.0, 0.5, 0.0)),
     refuse=0.3,
     doubt=0.6,
     ask_margin=2.0,
@@ -232,4 +232,18 @@ def test_below_the_confidence_that_a_context_wants_it_asks_whether_that_was_said
         assert (understanding.outcome, understanding.differs) == (outcome, ())
     typed = replace(transcript.hypotheses[0], tokens=np.zeros(0, np.int32))
     strict = replace(CONTEXT, settings=replace(CONTEXT.settings, ask_below=1.0))
+    assert decide(replace(transcript, hypotheses=(typed,)), strict).accepted
+
+
+def test_what_is_less_likely_right_than_the_context_wants_is_not_even_asked_about() -> None:
+    transcript = heard(LARGE, SMALL)
+    asked = decide(transcript, CONTEXT)
+    assert asked.outcome is Outcome.ASK
+    for wanted, outcome in ((asked.confidence - 0.01, Outcome.ASK), (asked.confidence + 0.001, Outcome.REFUSE)):
+        context = replace(CONTEXT, settings=replace(CONTEXT.settings, refuse_below=wanted))
+        understanding = decide(transcript, context)
+        assert understanding.outcome is outcome
+        assert not understanding.accepted
+    typed = replace(transcript.hypotheses[0], tokens=np.zeros(0, np.int32))
+    strict = replace(CONTEXT, settings=replace(CONTEXT.settings, refuse_below=1.0))
     assert decide(replace(transcript, hypotheses=(typed,)), strict).accepted

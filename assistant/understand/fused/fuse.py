@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from assistant.types import Agreement, Fusion, Hypothesis, Transcript
-from assistant.understand.calibration import features
+from assistant.understand.calibration import FEATURES, features
 
 VALUES = ("per_token", "length", "weakest", "margin", "mean", "end", "right", "whole", "right_lead")
-"""What the probabilities are made of: the four of calibration.py; log p of all tokens on average, and of the end, which
+"""What the probabilities are made of: four of calibration.py; log p of all tokens on average, and of the end, which
 is unlikely where somebody speaks on; the best meaning's two logits; how far its `right` is above its rivals'."""
 LOGIT_CAP = 8.0
 END_FLOOR = -8.0
@@ -64,7 +64,7 @@ def values(best: Hypothesis, rivals: Sequence[Hypothesis]) -> dict[str, float]:
     a = best.agreement
     others = [o.agreement.right for o in rivals if o.agreement is not None]
     lead = capped(a.right) - max(map(capped, others)) if others else LOGIT_CAP
-    named = dict(zip(VALUES[:4], features(best, rivals), strict=True))
+    named = dict(zip(FEATURES, features(best, rivals), strict=True))
     named |= {"mean": float(best.log_p.mean()), "end": max(float(best.log_p[-1]), END_FLOOR)}
     return named | {"right": capped(a.right), "whole": capped(a.whole), "right_lead": lead}
 

@@ -16,7 +16,7 @@ from assistant.understand.calibration import Calibration, Logistic, as_accept
 from assistant.understand.decide import decide
 from assistant.understand.fused.fuse import agrees, confidence, fuse, preferred, rank_again, values
 
-RULE = Calibration(Logistic(4.0, (0.0,) * 4), Logistic(2.0, (0.0,) * 4), refuse=0.3, doubt=0.6, ask_margin=2.0)
+RULE = Calibration(Logistic(4.0, (0.0,) * 5), Logistic(2.0, (0.0,) * 5), refuse=0.3, doubt=0.6, ask_margin=2.0)
 CONTEXT = Context("test", "", (), {}, {}, {}, {}, Settings(accept=as_accept(RULE), ask_margin=RULE.ask_margin), "0")
 TWELVE, TWENTY = "a twelve ounce latte", "a twenty ounce latte"
 NAME = "generic/full"
@@ -111,14 +111,14 @@ def test_what_was_hardly_said_is_asked_about_but_not_taken_as_heard() -> None:
 
 
 def test_a_refusal_stays_a_refusal_unless_the_bundle_says_otherwise() -> None:
-    context = replace(CONTEXT, settings=Settings(accept=as_accept(replace(RULE, heard=Logistic(-4.0, (0.0,) * 4)))))
+    context = replace(CONTEXT, settings=Settings(accept=as_accept(replace(RULE, heard=Logistic(-4.0, (0.0,) * 5)))))
     fused = fuse(heard((TWELVE, "twelve", 0.0)), [8.0], [8.0], Fusion(weight=2.0, doubt=0.5), NAME)
     assert decide(fused, context).outcome is Outcome.REFUSE
 
 
 @pytest.mark.parametrize(("logit", "outcome"), [(2.5, Outcome.ASK), (1.5, Outcome.REFUSE)])
 def test_a_bundle_may_offer_what_scores_low_where_the_sound_agrees(logit: float, outcome: Outcome) -> None:
-    context = replace(CONTEXT, settings=Settings(accept=as_accept(replace(RULE, heard=Logistic(-4.0, (0.0,) * 4)))))
+    context = replace(CONTEXT, settings=Settings(accept=as_accept(replace(RULE, heard=Logistic(-4.0, (0.0,) * 5)))))
     fused = fuse(heard((TWELVE, "twelve", 0.0)), [logit], [3.0], Fusion(offer=0.9), NAME)
     understanding = decide(fused, context)
     assert understanding.outcome is outcome

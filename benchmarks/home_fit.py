@@ -1,0 +1,114 @@
+"""Fits how sure a home must be before it acts, asks or gives up: on half of the sentences, judged by the other.
+
+Half A (by MD5 of the sentence) gives the weights of "is the meaning strictly right" and the four bounds; every figure
+of the fit is of half B. Bounds: of all that keep within LIMITS on half A, those that leave most commands done right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from assistant.grammar.test_sentences import Expected
+from assistant.grammar.tree import Context
+from assistant.types import Transcript
+from assistant.understand.calibration import as_accept, features, fit_logistic
+from assistant.understand.decide import rivals, rule_of
+from benchmarks import home
+from benchmarks.home import End, Heard
+
+RIDGE = 1.0
+"""The sentences are few and alike: weights stay small."""
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "clean": (0.002, 0.03),
+    "kitchen 12 dB": (0.004, 0.058),
+    "kitchen 6 dB": (0.009, 0.115),
+}
+"""Shares of commands that may be done wrong and that may be asked about, by condition."""
+MARGINS = (0.5, 1.0, 1.5, 2.0)
+ASK_BELOW = (0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+REFUSE_BELOW = (0.0, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65)
+DOUBTS = (0.57, 0.7, 0.823)
+"""What is tried."""
+
+Row = tuple[str, str, Expected, Transcript]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """context: with the bounds found; file: the same as its calibration.json; examples: commands fitted on."""
+
+    context: Context
+    file: Mapping[str, Any]
+    examples: int
+
+
+def half_a(sentence: Expected) -> bool:
+    """Whether a sentence is one that is fitted on."""
+    return hashlib.md5(sentence.text.encode()).digest()[0] % 2 == 0
+
+
+def fit(rows: Sequence[Row], context: Context) -> Fitted:
+    """Weights and bounds for `context` from half A of what was heard."""
+    mine = [row for row in rows if half_a(row[2])]
+    heard = [(expected, transcript) for _, _, expected, transcript in mine if transcript.hypotheses]
+    x = np.array([features(t.hypotheses[0], rivals(t, context)) for _, t in heard])
+    y = np.array([_strict(expected, t) for expected, t in heard])
+    rule = replace(rule_of(context, None), right=fit_logistic(x, y, RIDGE))
+    accept = {name: round(value, 4) for name, value in as_accept(rule).items()}
+    best: tuple[float, float] | None = None
+    found = context
+    for margin, ask, refuse, doubt in itertools.product(MARGINS, ASK_BELOW, REFUSE_BELOW, DOUBTS):
+        if refuse >= ask:
+            continue
+        tried = _with(context, {**accept, "doubt": doubt}, margin, ask, refuse)
+        worth = _worth([home.judge(*row, tried) for row in mine])
+        if best is None or worth > best:
+            best, found = worth, tried
+    settings = found.settings
+    bounds = {
+        "ask_margin": settings.ask_margin,
+        "ask_below": settings.ask_below,
+        "refuse_below": settings.refuse_below,
+    }
+    about = "fitted on half of the sentences of benchmarks/home_sentences.yaml by `assistant bench home --fit`"
+    return Fitted(found, {"accept": dict(settings.accept), **bounds, "about": about}, len(mine))
+
+
+def judged(rows: Sequence[Row], context: Context) -> dict[str, Any]:
+    """What comes of half B under `context`."""
+    return home.summary([home.judge(*row, context) for row in rows if not half_a(row[2])])
+
+
+def _strict(expected: Expected, transcript: Transcript) -> bool:
+    best = transcript.hypotheses[0]
+    return home.same_meaning(expected.intent or "", expected.slots, best.intent, best.slots)
+
+
+def _with(context: Context, accept: Mapping[str, float], margin: float, ask: float, refuse: float) -> Context:
+    settings = replace(
+        context.settings,
+        accept=MappingProxyType(dict(accept)),
+        ask_margin=margin,
+        ask_below=ask,
+        refuse_below=refuse,
+    )
+    return replace(context, settings=settings)
+
+
+def _worth(heard: Sequence[Heard]) -> tuple[float, float]:
+    """How little is above LIMITS (wrong deeds count ten times), then how much is done right; more is better."""
+    over = right = 0.0
+    for condition, (wrong, asked) in LIMITS.items():
+        ends = [h.end for h in heard if h.condition == condition]
+        if ends:
+            over += 10 * max(ends.count(End.WRONG) / len(ends) - wrong, 0.0)
+            over += max(ends.count(End.ASKED) / len(ends) - asked, 0.0)
+            right += ends.count(End.RIGHT) / len(ends)
+    return -round(over, 6), right
