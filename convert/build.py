@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from assistant.errors import ContextError
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
 from assistant.types import Fusion
@@ -25,10 +26,12 @@ from convert import calibrate, evaluate, model, quantize, stages
 from convert.bundle import Candidate, Origin
 from convert.dataset import Reader, Rows, counts, fit_projection, load_rows, row_files
 from convert.examples import Seen, of_recordings, of_takes, see
-from convert.files import write_whole
+from convert.files import Places, write_whole
+from convert.heads import SoundMade, SoundOrder
+from convert.heads import make as make_sound
 from convert.nets import Lesson, Recipe, train_all
 from convert.own import own_takes
-from convert.recognise import Places, read_shard
+from convert.recognise import read_shard
 from convert.train import Schedule, Trained, logits
 from convert.workers import Crew, open_crew
 
@@ -47,6 +50,7 @@ class Order:
     ones for training, or None. real: calibrate on those that judge.
 
     precisions: also judge the full net in every precision. costs: the variants, dearest first.
+    sound: the net for sound alone, or None.
     jobs: processes here; cluster: the address of one that does the work instead, or "".
     """
 
@@ -64,6 +68,7 @@ class Order:
     precisions: bool = False
     costs: tuple[str, ...] = ("full", "lite", "tiny")
     cluster: str = ""
+    sound: SoundOrder | None = None
 
     @property
     def folders(self) -> dict[str, str]:
@@ -93,6 +98,7 @@ class Built:
     figures: Mapping[str, Any]
     precisions: Mapping[str, tuple[Candidate, Mapping[str, Any]]]
     seconds: float
+    sound: SoundMade | None = None
 
 
 def gather(order: Order, crew: Crew, advance: Advance, tell: Callable[[str], None]) -> dict[str, list[Path]]:
@@ -148,7 +154,9 @@ def build(order: Order, advance: Advance, tell: Callable[[str], None]) -> Built:
     began = time.perf_counter()
     model.tensorflow()
     with open_crew(order.places, order.jobs, order.cluster) as crew:
-        data = prepare(order, gather(order, crew, advance, tell), advance)
+        shards = gather(order, crew, advance, tell)
+        sound = None if order.sound is None else make_sound(order.sound, _elsewhere(shards), crew, advance)
+        data = prepare(order, shards, advance)
         lesson = Lesson(data.rows, data.projection.spec, data.projection.to_bytes(), data.files)
         recipe = Recipe(order.costs, order.schedule, order.fine_tuning, order.seed)
         trained = train_all(recipe, lesson, order.places, crew, advance)
@@ -163,7 +171,27 @@ def build(order: Order, advance: Advance, tell: Callable[[str], None]) -> Built:
     }
     origin = Origin(order.name, context, order.command, {"seed": order.seed}, counts(data.rows))
     seconds = time.perf_counter() - began
-    return Built(origin, data.projection, tuple(candidates), trained, figures, studied, seconds)
+    return Built(origin, data.projection, tuple(candidates), trained, figures, studied, seconds, sound)
+
+
+def _elsewhere(shards: Mapping[str, Sequence[Path]]) -> list[Path]:
+    """The shards that every bundle has: what was said there is none of a context."""
+    return [*shards[stages.READ], *shards[stages.TEXTS]]
+
+
+def sound_only(order: Order, advance: Advance, tell: Callable[[str], None]) -> SoundMade:
+    """The net for sound alone, for a bundle that is there already. Raises AssistantError."""
+    model.tensorflow()
+    assert order.sound is not None
+    with open_crew(order.places, order.jobs, order.cluster) as crew:
+        made = make_sound(order.sound, _elsewhere(gather(order, crew, advance, tell)), crew, advance)
+    if made is None:
+        raise ContextError(
+            "its slots are no closed lists of moderate size: no net can name their values",
+            where=order.folder,
+            remedy="build without it",
+        )
+    return made
 
 
 def candidate_of(

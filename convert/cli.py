@@ -15,6 +15,8 @@ from convert.model import check_extra
 
 if TYPE_CHECKING:
     from convert.build import Order
+    from convert.files import Places
+    from convert.heads import SoundOrder
 
 PROGRAM = "assistant-convert"
 EXIT_INTERRUPTED = 130
@@ -81,6 +83,15 @@ def build_parser() -> Parser:
     )
     build.add_argument("--recordings", type=Path, help="own labelled recordings of the context: a folder")
     build.add_argument("--precisions", action="store_true", help="also judge the full net in every precision")
+    build.add_argument(
+        "--sound-takes",
+        type=int,
+        help="utterances for the net for sound alone (17000; 0: no such net)",
+    )
+    build.add_argument("--sound-epochs", type=int, help="epochs of that net")
+    build.add_argument(
+        "--only-sound", action="store_true", help="make only that net, and put it into the bundle that is in OUT"
+    )
     build.add_argument("--report", type=Path, help="where the HTML report goes (OUT.html)")
     _add_work(build)
     compare = verbs.add_parser("compare", help="two bundles side by side")
@@ -108,13 +119,33 @@ def _build(arguments: argparse.Namespace) -> None:
     from convert.progress import Bars
     from convert.report import write_report
 
+    if arguments.only_sound:
+        _build_sound(arguments)
+        return
     with Bars().shown() as bars:
         built = build(_order(arguments), bars.advance, bars.tell)
-    manifest = write_bundle(arguments.out, built.origin, built.projection, built.candidates, built.seconds)
+    manifest = write_bundle(arguments.out, built.origin, built.projection, built.candidates, built.seconds, built.sound)
     report = arguments.report or arguments.out.with_suffix(".html")
     write_report(report, built, manifest)
     sizes = ", ".join(f"{variant.cost} {variant.bytes / 1024:.0f} KiB" for variant in manifest.variants)
     print(f"{arguments.out}: {sizes}, in {built.seconds / 60:.1f} min; report: {report}")
+
+
+def _build_sound(arguments: argparse.Namespace) -> None:
+    """Only the net for sound alone."""
+    from assistant.understand.fused.manifest import read_manifest
+    from convert.build import sound_only
+    from convert.bundle import add_sound
+    from convert.progress import Bars
+
+    read_manifest(arguments.out)  # before hours are spent
+    order = _order(arguments)
+    if order.sound is None:
+        raise UsageError("needs --context, and --sound-takes above 0", where="--only-sound")
+    with Bars().shown() as bars:
+        made = sound_only(order, bars.advance, bars.tell)
+    add_sound(arguments.out, made)
+    print(f"{arguments.out}: {made.net.file} {made.net.bytes / 1024:.0f} KiB")
 
 
 def _order(arguments: argparse.Namespace) -> Order:
@@ -124,8 +155,8 @@ def _order(arguments: argparse.Namespace) -> Order:
     from assistant.folders import folders
     from convert import build as b
     from convert import stages
+    from convert.files import Places
     from convert.model import SHAPES
-    from convert.recognise import Places
     from convert.sources import data_folder
     from convert.train import Schedule
 
@@ -139,10 +170,12 @@ def _order(arguments: argparse.Namespace) -> Order:
     work = arguments.work or cache / "convert"
     amounts = stages.QUICK_BUILD if arguments.quick else stages.FULL_BUILD
     schedule = b.QUICK_SCHEDULE if arguments.quick else Schedule()
+    places = Places(data_folder(), work / "sounds", work, cache)
     return b.Order(
         name=arguments.out.name,
         folder=arguments.context,
-        places=Places(data_folder(), work / "sounds", work, cache),
+        places=places,
+        sound=_sound_order(arguments, places),
         amounts=replace(
             amounts,
             rounds=arguments.rounds or amounts.rounds,
@@ -161,13 +194,29 @@ def _order(arguments: argparse.Namespace) -> Order:
     )
 
 
+def _sound_order(arguments: argparse.Namespace, places: Places) -> SoundOrder | None:
+    """The net for sound alone, where one is wanted."""
+    from dataclasses import replace
+
+    from convert import heads
+    from convert.heads_train import SoundSchedule
+
+    takes = heads.QUICK_TAKES if arguments.quick else heads.TAKES
+    takes = takes if arguments.sound_takes is None else arguments.sound_takes
+    if not arguments.context or takes <= 0:
+        return None
+    schedule = heads.QUICK_SCHEDULE if arguments.quick else SoundSchedule()
+    schedule = replace(schedule, epochs=arguments.sound_epochs or schedule.epochs)
+    return heads.SoundOrder(arguments.context, places, takes, schedule, arguments.seed, arguments.judge)
+
+
 def repeatable(arguments: argparse.Namespace) -> str:
     """The command that makes the same bundle again, without what depends on where it was made."""
     words = [PROGRAM, "build"]
-    for name in ("context", "seed", "rounds", "crowd", "epochs", "rate", "variants"):
+    for name in ("context", "seed", "rounds", "crowd", "epochs", "rate", "variants", "sound_takes", "sound_epochs"):
         value = getattr(arguments, name)
         if value not in (None, ""):
-            words += [f"--{name}", Path(value).name if name == "context" else str(value)]
+            words += [f"--{name.replace('_', '-')}", Path(value).name if name == "context" else str(value)]
     words += [f"--{name}" for name in ("quick", "judge", "precisions") if getattr(arguments, name)]
     return shlex.join([*words, "--out", f"models/{arguments.out.name}"])
 

@@ -21,8 +21,7 @@ from typing import Any
 from assistant.errors import AssistantError, PluginError
 from assistant.folders import folders
 from convert.bundle import versions
-from convert.files import write_whole
-from convert.recognise import Places
+from convert.files import Places, write_whole
 from convert.sources import data_folder
 from convert.workers import Alone, Task, Told, keep, located, perform
 
@@ -182,7 +181,7 @@ def passport(data: Path) -> Passport:
 
 def _perform(task: Task, lent: Places | None, wanted: Passport, *files: bytes) -> tuple[list[bytes], float]:
     """Run on a machine of the cluster. files: the content of all that the task needs, unless its places are lent."""
-    places = lent or _own_places(wanted)
+    places = lent or own_places(wanted)
     for name, data in zip(task.needs, files, strict=False):
         if not located(places, name).is_file():
             write_whole(located(places, name), data)
@@ -190,7 +189,7 @@ def _perform(task: Task, lent: Places | None, wanted: Passport, *files: bytes) -
 
 
 @lru_cache(maxsize=1)
-def _own_places(wanted: Passport) -> Places:
+def own_places(wanted: Passport) -> Places:
     """Where this machine keeps its files. Raises PluginError when it would make other bytes."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     data = data_folder()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """data: recordings; sounds: what voices said; work: shards, rooms; models: prepared recogniser and contexts."""
+
+    data: Path
+    sounds: Path
+    work: Path
+    models: Path
 
 
 def write_whole(file: Path, data: bytes) -> None:

@@ -17,8 +17,7 @@ import numpy as np
 from assistant.understand.fused.projection import FeatureSpec
 from convert import model, prune
 from convert.dataset import Rows, read_rows
-from convert.files import archive, write_whole
-from convert.recognise import Places
+from convert.files import Places, archive, write_whole
 from convert.stages import TRAINING_MEMORY
 from convert.train import Floats, Schedule, Trained, train
 from convert.workers import Crew, Done, located

@@ -26,7 +26,7 @@ from assistant.recognize.moonshine.engine import Moonshine
 from assistant.recognize.moonshine.grammar import MoonshineGrammar
 from assistant.types import Hypothesis, Transcript
 from assistant.understand.fused.features import Sound, level_db
-from convert.files import archive, write_whole
+from convert.files import Places, archive, write_whole
 from convert.grammars import lattice, text_contexts
 from convert.rooms import Rooms
 from convert.sources import readings, texts
@@ -40,16 +40,6 @@ SHOWN = 8
 """So many hypotheses are kept with their attention; of the others only their scores count (they are rivals)."""
 TEXT_CONTEXTS: Mapping[str, int] = {"hwu64": 14, "snips": 8}
 TEXT_SEED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """data: recordings; sounds: what voices said; work: shards, rooms; models: prepared recogniser and contexts."""
-
-    data: Path
-    sounds: Path
-    work: Path
-    models: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)

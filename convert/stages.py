@@ -18,7 +18,8 @@ import psutil
 from assistant.errors import StorageError
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
-from convert.recognise import Ear, Places, contexts, shard_file, shards_of
+from convert.files import Places
+from convert.recognise import Ear, contexts, shard_file, shards_of
 from convert.sources import CROWD_SETS, READ_SETS, TEXT_SETS, readings, texts
 from convert.synthesize import (
     LATTICE,

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from assistant.errors import PluginError
-from convert.files import write_whole
-from convert.recognise import Places
+from convert.files import Places, write_whole
 
 SOUNDS = "sounds"
 AHEAD = 2

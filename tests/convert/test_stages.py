@@ -14,7 +14,8 @@ from assistant.errors import StorageError
 from assistant.types import Hypothesis
 from assistant.understand.fused.features import Sound
 from convert.dataset import labels
-from convert.recognise import Heard, Places, keep, read_shard, shard_file, shards_of
+from convert.files import Places
+from convert.recognise import Heard, keep, read_shard, shard_file, shards_of
 from convert.stages import Estimate, check_room
 from convert.synthesize import ALIEN, CUT, FOREIGN, FULL, LATTICE, LEAD, TAIL, Line, Take
 
@@ -127,7 +128,7 @@ HEAR = """
 import sys
 from pathlib import Path
 from convert import stages
-from convert.recognise import Places
+from convert.files import Places
 from convert.workers import Alone
 places = Places(*map(Path, sys.argv[1:5]))
 draws = stages.plan("barista", places, {"barista": "barista"}, stages.Amounts(90, 1, 0), 5)
