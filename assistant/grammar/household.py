@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from assistant.types import EMPTY
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 EVERYWHERE = "all"
 """Value of the slot `area` for the whole home ("all the lights")."""

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-from assistant.grammar.household import Home
-from assistant.types import EMPTY
+from assistant.grammar.household import EMPTY, Home
 
 
 @dataclass(frozen=True, slots=True)
