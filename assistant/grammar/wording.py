@@ -44,9 +44,9 @@ class Wordings:
     def say(self, intent: str, slots: Mapping[str, Any]) -> tuple[str, Template] | None:
         """A sentence that means `intent` with exactly these slots, and its template; None where there is none."""
         for number, template in enumerate(self._context.templates):
-            if template.intent != intent:
+            if template.intent != intent or any(slots.get(name) != value for name, value in template.slots.items()):
                 continue
-            wanted = {name: value for name, value in slots.items() if template.slots.get(name) != value}
+            wanted = {name: value for name, value in slots.items() if name not in template.slots}
             for places, (_, frame) in self._of(number, template).items():
                 if {place.slot for place in places} == set(wanted) and len(places) == len(wanted):
                     text = self._filled(frame, wanted)

@@ -59,6 +59,15 @@ def linear_net(
     return net.finish(inputs, results)
 
 
+def fixed_net(shape: tuple[int, ...], outputs: Mapping[str, Floats]) -> bytes:
+    """A net for sound alone whose logits are the same for every "frames", float32 of `shape`."""
+    net = _Builder()
+    frames = net.tensor("frames", shape)
+    blind = {name: np.zeros((len(logits), int(np.prod(shape))), np.float32) for name, logits in outputs.items()}
+    results = {name: net.dense(frames, blind[name], logits, name) for name, logits in outputs.items()}
+    return net.finish({"frames": frames}, results)
+
+
 def global_weights(**by_name: float) -> Floats:
     """Weights of the input `globals` by the names of features.py."""
     return np.array([by_name.get(name, 0.0) for name in GLOBALS], np.float32)
@@ -129,15 +138,15 @@ class _Builder:
         return len(self._tensors) - 1
 
     def dense(self, of: int, weights: Floats, bias: Floats, name: str) -> int:
-        inputs = [of, self.tensor(f"{name}_w", weights.shape, weights), self.tensor(f"{name}_b", (1,), bias)]
-        return self._operator(0, inputs, name, schema.FullyConnectedOptionsT(), 8)
+        inputs = [of, self.tensor(f"{name}_w", weights.shape, weights), self.tensor(f"{name}_b", bias.shape, bias)]
+        return self._operator(0, inputs, name, schema.FullyConnectedOptionsT(), 8, len(bias))
 
     def add(self, one: int, other: int, name: str) -> int:
         return self._operator(1, [one, other], name, schema.AddOptionsT(), 11)
 
-    def _operator(self, code: int, inputs: list[int], name: str, options: Any, kind: int) -> int:
+    def _operator(self, code: int, inputs: list[int], name: str, options: Any, kind: int, width: int = 1) -> int:
         operator = schema.OperatorT()
-        output = self.tensor(name, (1, 1))
+        output = self.tensor(name, (1, width))
         operator.opcodeIndex, operator.inputs, operator.outputs = code, inputs, [output]
         operator.builtinOptions, operator.builtinOptionsType = options, kind
         self._operators.append(operator)
