@@ -233,9 +233,9 @@ class Crew:
         understanding = u.understand(transcript, u.context, 1000 * (time.perf_counter() - began))
         return u.decision(utterance, transcript, u.context, understanding, understanding, Reply(""))
 
-    def speak(self, text: str) -> None:
+    def speak(self, text: str, said: Callable[[], None]) -> None:
         """As `bus.Assistant.speak`."""
-        self._mouth.announce(text, ring=False)
+        self._mouth.announce(text, ring=False, said=said)
 
     def listen(self, action: str) -> None:
         """As `bus.Assistant.listen`."""

@@ -43,10 +43,11 @@ RING_PAUSE_S = 2.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Announced:
-    """Something to be said that is no reply; `ring`: a sound goes before it and on after it."""
+    """Something to be said that is no reply; `ring`: a sound goes before it and on after it. said: called after it."""
 
     text: str
     ring: bool
+    said: Callable[[], None] = lambda: None
 
 
 Item = Union["Decision", Announced]
@@ -151,10 +152,10 @@ class Mouth:
         if decision.reply.text and not self.silent:
             self._items.put((self._hushes, decision))
 
-    def announce(self, text: str, *, ring: bool = True) -> None:
-        """As `assistant.act.skill.Announce`; printed, too."""
+    def announce(self, text: str, *, ring: bool = True, said: Callable[[], None] = lambda: None) -> None:
+        """As `assistant.act.skill.Announce`; printed, too. said: called when it was said to its end, or dropped."""
         self._tell(text)
-        self._items.put((self._hushes, Announced(text, ring)))
+        self._items.put((self._hushes, Announced(text, ring, said)))
 
     def renew(self, config: Config) -> None:
         """Speak as `config` says from the next sentence on (from any thread)."""
@@ -205,7 +206,10 @@ class Mouth:
         """Say or ring `item`, which came after `number` hushes: one more, and it is dropped."""
         try:
             if isinstance(item, Announced):
-                self._announce(item, number)
+                try:
+                    self._announce(item, number)
+                finally:
+                    item.said()
             elif self._still_wanted(item, number):
                 self._speak(item.reply.text, number)
         except AssistantError as error:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.clock import Clock
-from assistant.daemon.events import MICROPHONE, Announced, Decided, Event, Muted, Reloaded, SpeechBegan, Woke
+from assistant.daemon.events import MICROPHONE, Announced, Decided, Event, Muted, Reloaded, Said, SpeechBegan, Woke
 from assistant.errors import AssistantError, UsageError
 from assistant.types import Decision
 
@@ -54,8 +54,8 @@ class Assistant(Protocol):
         """Understand sound; do nothing."""
         ...
 
-    def speak(self, text: str) -> None:
-        """Say it when its turn comes."""
+    def speak(self, text: str, said: Callable[[], None]) -> None:
+        """Say it when its turn comes, and call `said` when that is over, from any thread."""
         ...
 
     def listen(self, action: str) -> None:
@@ -171,9 +171,9 @@ class DaemonBus:
         """As `Bus.hear`."""
         return decided(await self._typed(lambda: self._assistant.hear(pcm)), "", acted=False)
 
-    async def speak(self, text: str) -> None:
+    async def speak(self, text: str, mark: str = "") -> None:
         """As `Bus.speak`."""
-        self._assistant.speak(text)
+        self._assistant.speak(text, lambda: self.publish(Said(at=self._clock.wall(), mark=mark)))
 
     async def listen(self, action: str = "once") -> None:
         """As `Bus.listen`; "press" and "release" are the button of push-to-talk."""

@@ -65,6 +65,12 @@ class Announced(Message, frozen=True, tag="announced"):
     ring: bool
 
 
+class Said(Message, frozen=True, tag="said"):
+    """What was asked to be said has been said to its end, or dropped. mark: as it was asked with."""
+
+    mark: str = ""
+
+
 class PartChanged(Message, frozen=True, tag="part_changed"):
     """A supervised part changed its state: stopped, starting, running, waiting (to be started again), given_up."""
 
@@ -86,4 +92,4 @@ class Reloaded(Message, frozen=True, tag="reloaded"):
     why: str = ""
 
 
-Event = Union[Woke, SpeechBegan, Decided, Announced, PartChanged, Muted, Reloaded]
+Event = Union[Woke, SpeechBegan, Decided, Announced, Said, PartChanged, Muted, Reloaded]

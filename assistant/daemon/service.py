@@ -44,8 +44,8 @@ class Bus(Protocol):
         """Understand sound and do nothing. pcm: int16, shape [samples], 16 kHz, one utterance, at most 60 s."""
         ...
 
-    async def speak(self, text: str) -> None:
-        """Say `text` on the loudspeaker when its turn comes; returns at once."""
+    async def speak(self, text: str, mark: str = "") -> None:
+        """Say `text` on the loudspeaker when its turn comes; returns at once. The event `Said` with `mark` ends it."""
         ...
 
     async def listen(self) -> None:

@@ -30,9 +30,12 @@ BURST, PER_S = 10, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Say a text on the loudspeaker."""
+    """Say a text on the loudspeaker. id, session: come back when it has been said, where `told` asks for that."""
 
     text: str
+    id: str | None = None
+    session: str | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,11 @@ _ROUTES: Mapping[str, _Route] = MappingProxyType(
         "assistant/{site}/listen": _Route("listen", json=False, make=lambda _body: Listen()),
         "assistant/{site}/listening/set": _Route("mute", json=False, make=_switched),
         "assistant/{site}/say": _Route("say", json=False, make=lambda body: Say(_text(body, "text"))),
-        "hermes/tts/say": _Route("speak", json=True, make=lambda body: Speak(_text(body, "text"))),
+        "hermes/tts/say": _Route(
+            "speak",
+            json=True,
+            make=lambda body: Speak(_text(body, "text"), _id(body, "id"), _id(body, "sessionId"), told=True),
+        ),
         "hermes/dialogueManager/startSession": _Route("listen", json=True, make=_session),
         "hermes/hotword/toggleOn": _Route("mute", json=True, make=lambda _body: Mute(muted=False)),
         "hermes/hotword/toggleOff": _Route("mute", json=True, make=lambda _body: Mute(muted=True)),

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from assistant.integrations.commands import Query
+from assistant.integrations.commands import Query, Speak
 from assistant.integrations.outbox import Message
 
 if TYPE_CHECKING:
@@ -107,6 +107,11 @@ def answer(query: Query, decided: Decided, site: str) -> Message:
         return _message("hermes/nlu/intentParsed", body)
     body = {"siteId": site, "sessionId": query.session, "id": query.id, "input": query.text}
     return _message("hermes/nlu/intentNotRecognized", body)
+
+
+def say_finished(speak: Speak, site: str) -> Message:
+    """What `hermes/tts/say` is answered with, when the text has been said."""
+    return _message("hermes/tts/sayFinished", {"siteId": site, "id": speak.id, "sessionId": speak.session})
 
 
 def topic_level(name: str) -> str:

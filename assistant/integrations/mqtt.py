@@ -31,6 +31,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from assistant.clock import Clock, SystemClock
+from assistant.daemon.events import Said
 from assistant.errors import AssistantError, ConfigError, StorageError
 from assistant.integrations import commands, connecting, hermes
 from assistant.integrations.discovery import OFFLINE, ONLINE, announcements, status_topic
@@ -58,6 +59,8 @@ MOST_INCOMING = 64
 """Commands that wait to be looked at; more are dropped."""
 FAREWELL_S = 0.5
 
+MOST_SPEAKING = 64
+"""Texts that wait to be said, whose end is to be told."""
 REFUSALS = (1, 2, 4, 5, 128, 132, 133, 134, 135, 138, 140, 153, 157)
 """Reason codes of CONNACK that a person has to do something about (MQTT 3.1.1 §3.2.2.3, MQTT 5 §3.2.2.2)."""
 
@@ -83,9 +86,10 @@ class Mqtt:
         self._tasks = Tasks()
         self._file: OutboxFile | None = None
         self._client: aiomqtt.Client | None = None
+        self._speaking: dict[str, commands.Speak] = {}
         self.link = connecting.Link()
         self.times_lost = 0
-        self.sent = 0
+        self.sent = self._said = 0
         self.ignored: Counter[str] = Counter()
 
     async def start(self, bus: Bus) -> None:
@@ -133,6 +137,8 @@ class Mqtt:
     async def _listen_to(self, bus: Bus) -> None:
         async with bus.subscribe(self.name) as events:
             async for event in events:
+                if isinstance(event, Said) and (spoken := self._speaking.pop(event.mark, None)) is not None:
+                    self._publish(hermes.say_finished(spoken, self._settings.site))
                 self._muted = getattr(event, "muted", self._muted)
                 self._session, messages = hermes.happened(self._session, event)
                 self._publish(*messages)
@@ -284,7 +290,7 @@ class Mqtt:
 
     async def _obey(self, command: commands.Command, bus: Bus) -> None:
         if isinstance(command, commands.Speak):
-            await bus.speak(command.text)
+            await self._speak(command, bus)
         elif isinstance(command, commands.Listen):
             if command.text:
                 await bus.speak(command.text)
@@ -295,6 +301,16 @@ class Mqtt:
             self._publish(hermes.answer(command, await bus.understand(command.text), self._settings.site))
         else:
             await bus.say(command.text, self.name)
+
+    async def _speak(self, command: commands.Speak, bus: Bus) -> None:
+        """Say it, and remember who is to be told when it has been said; of too many, the oldest is not."""
+        self._said += 1
+        mark = f"{self.name}-{self._said}" if command.told else ""
+        if mark:
+            self._speaking[mark] = command
+            while len(self._speaking) > MOST_SPEAKING:
+                self._speaking.pop(next(iter(self._speaking)))
+        await bus.speak(command.text, mark)
 
     def _ignore(self, topic: str, why: str) -> None:
         """Count what is not obeyed; each reason is logged once, never the payload."""

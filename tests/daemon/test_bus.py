@@ -49,8 +49,9 @@ class Assistant:
     def hear(self, pcm: NDArray[np.int16]) -> Decision:
         return self.understand(f"{len(pcm)}")
 
-    def speak(self, text: str) -> None:
+    def speak(self, text: str, said: Callable[[], None]) -> None:
         self.asked.append(text)
+        said()
 
     def listen(self, action: str) -> None:
         self.asked.append(action)

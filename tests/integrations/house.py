@@ -58,8 +58,9 @@ class House:
         decided = u.understand(transcript, u.context, 0.0)
         return u.decision(utterance, transcript, u.context, decided, decided, Reply(""))
 
-    def speak(self, text: str) -> None:
+    def speak(self, text: str, said: Callable[[], None]) -> None:
         self.said.append(text)
+        said()
 
     def listen(self, action: str) -> None:
         if self.muted:

@@ -48,7 +48,11 @@ PAYLOADS = st.binary(max_size=200) | objects(JSON).map(lambda body: json.dumps(b
         ("assistant/kitchen/listen", "PRESS", Listen()),
         ("assistant/kitchen/listening/set", "on", Mute(muted=False)),
         ("assistant/kitchen/say", "turn off the lamp", Say("turn off the lamp")),
-        ("hermes/tts/say", '{"text": "hello", "siteId": "kitchen"}', Speak("hello")),
+        (
+            "hermes/tts/say",
+            '{"text": "hello", "siteId": "kitchen", "id": "1", "sessionId": "s"}',
+            Speak("hello", "1", "s", told=True),
+        ),
         ("hermes/hotword/toggleOff", '{"siteId": "kitchen"}', Mute(muted=True)),
         ("hermes/asr/toggleOn", '{"siteId": "kitchen"}', Mute(muted=False)),
         ("hermes/nlu/query", '{"siteId": "kitchen", "input": "stop", "id": "1"}', Query("stop", "1")),

@@ -214,7 +214,7 @@ def test_others_may_ask_for_what_is_configured_and_no_more(mosquitto: Broker, ho
     async def work() -> None:
         accept = ("speak", "mute", "query")
         async with (
-            ear(mosquitto, "hermes/nlu/#", "assistant/#") as others,
+            ear(mosquitto, "hermes/nlu/#", "hermes/tts/sayFinished", "assistant/#") as others,
             joined(home, settings(mosquitto, accept=accept), tmp_path) as (_, bus),
         ):
             send = others.client.publish
@@ -225,9 +225,13 @@ def test_others_may_ask_for_what_is_configured_and_no_more(mosquitto: Broker, ho
             query = {"input": "turn on the desk lamp", "siteId": "kitchen", "id": "7"}
             await send("hermes/nlu/query", json.dumps(query), qos=1)
             await others.got("hermes/nlu/intentParsed")
+            said = {"text": "dinner is ready", "siteId": "kitchen", "id": "8", "sessionId": "s"}
+            await send("hermes/tts/say", json.dumps(said), qos=1)
+            await others.got("hermes/tts/sayFinished")
+            assert others.of("hermes/tts/sayFinished") == [{"siteId": "kitchen", "id": "8", "sessionId": "s"}]
             (parsed,) = others.of("hermes/nlu/intentParsed")
             assert (parsed["id"], parsed["intent"]["intentName"]) == ("7", "HassTurnOn")
-            assert home.said == ["the bell rang"]
+            assert home.said == ["the bell rang", "dinner is ready"]
             assert bus.muted
             await until(lambda: ("assistant/kitchen/listening", b"OFF") in others.heard)
 
