@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from assistant.errors import StorageError
 from assistant.grammar.tree import Context
@@ -28,11 +30,16 @@ from assistant.understand.fused.manifest import (
     MANIFEST_FILE,
     Manifest,
     Variant,
+    read_manifest,
     write_manifest,
 )
 from assistant.understand.fused.projection import Projection
 from convert.sources import LICENCES as DATA_LICENCES
+from convert.voices import FURTHER_LICENCES
 from convert.voices import LICENCES as VOICE_LICENCES
+
+if TYPE_CHECKING:
+    from convert.heads import SoundMade
 
 BUILD_FILE = "build.json"
 CARD_FILE = "CARD.md"
@@ -66,15 +73,47 @@ class Origin:
 
 
 def write_bundle(
-    folder: Path, origin: Origin, projection: Projection, candidates: Sequence[Candidate], seconds: float
+    folder: Path,
+    origin: Origin,
+    projection: Projection,
+    candidates: Sequence[Candidate],
+    seconds: float,
+    sound: SoundMade | None = None,
 ) -> Manifest:
     """Write the bundle to `folder`, replacing what is there in one step. Raises StorageError."""
     features = projection.to_bytes()
     manifest = manifest_of(origin, projection, features, candidates)
-    files = {MANIFEST_FILE: write_manifest(manifest), FEATURES_FILE: features}
-    files |= {f"{candidate.cost}.tflite": candidate.data for candidate in candidates}
-    files[CARD_FILE] = card(manifest, origin).encode()
-    files[BUILD_FILE] = build_record(candidates, seconds)
+    files = {FEATURES_FILE: features} | {f"{candidate.cost}.tflite": candidate.data for candidate in candidates}
+    if sound is not None:
+        manifest = with_sound(manifest, sound)
+        files |= {sound.net.file: sound.data, sound.net.basis_file: sound.basis}
+    files |= {MANIFEST_FILE: write_manifest(manifest), CARD_FILE: card(manifest, origin).encode()}
+    put(folder, files | {BUILD_FILE: build_record(candidates, seconds)})
+    return manifest
+
+
+def add_sound(folder: Path, sound: SoundMade) -> Manifest:
+    """Put a net for sound alone into the bundle in `folder`; its other nets stay as they are, byte for byte.
+
+    Raises ModelError where there is no bundle, StorageError.
+    """
+    manifest = with_sound(read_manifest(folder), sound)
+    kept = {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()}
+    plain = kept.get(CARD_FILE, b"").decode().partition(SOUND_TITLE)[0].rstrip() + "\n\n"
+    made = {MANIFEST_FILE: write_manifest(manifest), CARD_FILE: (plain + "\n".join(_sound(manifest))).encode()}
+    put(folder, kept | made | {sound.net.file: sound.data, sound.net.basis_file: sound.basis})
+    return manifest
+
+
+def with_sound(manifest: Manifest, sound: SoundMade) -> Manifest:
+    """`manifest` with a net for sound alone, and the licences of the voices that only it heard."""
+    licences = {**manifest.licences, **FURTHER_LICENCES}
+    changes = {"format": FORMAT, "sound": sound.net, "heads": dict(sound.heads), "licences": licences}
+    return msgspec.structs.replace(manifest, **changes)
+
+
+def put(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files of a bundle, replacing what is there in one step. Raises StorageError."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -96,7 +135,6 @@ def write_bundle(
             where=str(folder),
             remedy="free some space and run the command again: what is made stays made",
         ) from error
-    return manifest
 
 
 def manifest_of(origin: Origin, projection: Projection, features: bytes, candidates: Sequence[Candidate]) -> Manifest:
@@ -167,6 +205,7 @@ def card(manifest: Manifest, origin: Origin) -> str:
         "",
         "The labelled orders and wake words among the development recordings trained nothing.",
         "",
+        *(_sound(manifest) if manifest.sound is not None else ()),
         "## Limits",
         "",
         "English; the states of one recogniser. Voices in the background are speech that is left over: `whole` is low",
@@ -174,6 +213,32 @@ def card(manifest: Manifest, origin: Origin) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+SOUND_TITLE = "## From sound alone"
+
+
+def _sound(manifest: Manifest) -> list[str]:
+    """What the card says of the net for sound alone."""
+    net = manifest.sound
+    assert net is not None
+    groups = net.figures.get("groups", {})
+    rows = [
+        f"| {name} | {f['n']} | {f['strict']} | {f['answered']} | {f['answered_right']} | {f['asked']} |"
+        for name, f in groups.items()
+    ]
+    return [
+        SOUND_TITLE,
+        "",
+        f"Understands without decoding ({net.precision}, {net.bytes / 1024:.0f} KiB, {net.parameters:,} parameters,",
+        f"{net.operations:,} multiplications): acts from a confidence of {net.gate.accept:.2f} on, asks from",
+        f"{net.gate.ask:.2f} on. On the half of the recordings that nothing was calibrated on:",
+        "",
+        "| condition | n | strictly right | answered | right of these | asked |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
 
 
 def _measured(variant: Variant) -> list[str]:

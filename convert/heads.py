@@ -28,20 +28,23 @@ from assistant.understand.fused.manifest import INTENT, Head, SoundNet
 from benchmarks.fused_clips import FOREIGN, ORDERS
 from benchmarks.scoring import auc, same_value
 from convert import heads_train as t
-from convert.files import archive, write_arrays
+from convert.files import Places, archive, write_arrays
 from convert.heads_data import Listened, encodings, read_listened, sound_takes, voices
 from convert.heads_judge import Recorded, recorded
 from convert.heads_model import SoundShape, build
+from convert.heads_train import SoundSchedule
 from convert.model import operations, tensorflow
 from convert.quantize import converted, runner
-from convert.recognise import Places, read_shard
+from convert.recognise import read_shard
 from convert.stages import Advance, company_of, speak_all
 from convert.synthesize import CUT, FULL
 from convert.workers import Crew, located, missing
 
 SOUND_FILE, BASIS_FILE = "sound.tflite", "sound.npz"
 SENTENCES = 6000
-QUICK_SENTENCES = 500
+"""So many are planned; each is spoken once and heard several times."""
+TAKES, QUICK_TAKES = 17_000, 1500
+QUICK_SCHEDULE = SoundSchedule(epochs=8)
 CALIBRATION_ROWS = 300
 WANTED = 0.99
 """Share of answers that must be right for the gate to let them pass."""
@@ -56,12 +59,12 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class SoundOrder:
-    """What to make. folder: of the context. sentences: spoken, each heard several times. real: judge by recordings."""
+    """What to make. folder: of the context. takes: utterances to learn from. real: judge by recordings."""
 
     folder: str
     places: Places
-    sentences: int
-    schedule: t.SoundSchedule
+    takes: int
+    schedule: SoundSchedule
     seed: int
     real: bool
 
@@ -129,7 +132,7 @@ def make(order: SoundOrder, shards: Iterable[Path], crew: Crew, advance: Advance
 
 def gather(order: SoundOrder, context: Context, crew: Crew, advance: Advance) -> list[Listened]:
     """Speak and encode what is not there yet; all of it."""
-    takes = sound_takes(context, company_of(order.places.data), order.sentences, order.seed)
+    takes = sound_takes(context, company_of(order.places.data), SENTENCES, order.seed)[: order.takes]
     if not takes:
         raise InputError("no voice is installed to speak the sentences", where="sound")
     tasks = encodings(takes)
@@ -178,8 +181,7 @@ def exported(
     """The net as a .tflite without what only training needs; its parameters and multiplications."""
     tf, keras = tensorflow()
     keras.backend.clear_session()
-    sizes = {name: len(head.labels) for name, head in heads.items()}
-    net = build(rows.frames.shape[1], sizes, rows.words.shape[1], trained.shape, frames=t.FRAMES)
+    net = build(rows.frames.shape[1], t.spelling_of(heads), rows.words.shape[1], trained.shape, frames=t.FRAMES)
     net.set_weights(trained.weights)
 
     @tf.function(input_signature=[tf.TensorSpec((1, t.FRAMES, rows.frames.shape[1] + 1), tf.float32, name="frames")])  # type: ignore[untyped-decorator]

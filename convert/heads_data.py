@@ -26,8 +26,8 @@ from assistant.listen.clip import cut_clip
 from assistant.listen.vad import open_vad
 from assistant.recognize.moonshine import create
 from assistant.recognize.moonshine.engine import Moonshine, voiced_stretch
-from convert.files import archive
-from convert.recognise import Places, take_of
+from convert.files import Places, archive
+from convert.recognise import take_of
 from convert.rooms import Rooms
 from convert.sources import readings
 from convert.synthesize import (

@@ -19,8 +19,7 @@ from assistant.recognize.moonshine.engine import voiced_stretch
 from benchmarks.fused_clips import ORDERS, Case, cases
 from benchmarks.recordings import BABBLE_SET, recordings_of
 from convert.examples import TRAINING_SPLITS, stranger_of
-from convert.files import archive, write_whole
-from convert.recognise import Places
+from convert.files import Places, archive, write_whole
 
 FORMAT = 1
 PART = 100

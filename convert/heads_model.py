@@ -13,8 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from convert.model import tensorflow
 
+Spelt = NDArray[np.float32]
+"""Of a head, float32 [labels, its words]: which label is made of which words."""
 GLIMPSES = 2
 SHARPEST = 6.0
 """Scores of attention stay within ±this, so that int8 holds them."""
@@ -42,7 +47,7 @@ class SoundRegularisation:
 
 def build(
     state_dim: int,
-    heads: Mapping[str, int],
+    heads: Mapping[str, Spelt],
     words: int,
     shape: SoundShape,
     regular: SoundRegularisation | None = None,
@@ -50,7 +55,7 @@ def build(
 ) -> Any:
     """A Keras model: input "frames" [B, F, D + 1]; outputs by head [B, labels], and "words" [B, W]; all logits.
 
-    heads: labels by output. regular: while training, None for a net that is exported. frames: fixed length or None.
+    heads: by output. words: of all. regular: while training, None for a net that is exported. frames: fixed length.
     """
     _, keras = tensorflow()
     layers = keras.layers
@@ -83,10 +88,15 @@ def build(
     seen = layers.Dot(axes=(2, 1), name="seen")([looks, states])
     heard = layers.Activation("sigmoid")(occurs)
     outputs = {"words": occurs}
-    for i, (name, labels) in enumerate(heads.items()):
+    for i, (name, made_of) in enumerate(heads.items()):
         own = layers.Reshape((GLIMPSES * c,))(seen[:, i * GLIMPSES : (i + 1) * GLIMPSES])
         own = layers.Dense(shape.hidden, activation="relu", name=f"{name}_hidden")(layers.Concatenate()([own, heard]))
         if regular is not None:
             own = layers.Dropout(regular.dropout)(own)
-        outputs[name] = layers.Dense(labels, name=name)(own)
+        labels, spelt = made_of.shape
+        # A label's logit is that of its words together, and a little of its own: values share what they are made of.
+        by_word = layers.Dense(spelt, name=f"{name}_by_word")(own)
+        fixed = keras.initializers.Constant(made_of.T)
+        together = layers.Dense(labels, use_bias=False, trainable=False, kernel_initializer=fixed, name=f"{name}_spelt")
+        outputs[name] = layers.Add(name=name)([together(by_word), layers.Dense(labels, name=f"{name}_own")(own)])
     return keras.Model(given, outputs)

@@ -96,6 +96,15 @@ def words_of(heads: Mapping[str, Head]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(plain_word, found)))
 
 
+def spelling_of(heads: Mapping[str, Head]) -> dict[str, Floats]:
+    """For each head which of its labels is made of which words, float32 [labels, words]; the first label is of none."""
+    found = {}
+    for name, head in heads.items():
+        words = list(dict.fromkeys(word for label in head.labels for word in label.split()))
+        found[name] = np.array([[float(word in label.split()) for word in words] for label in head.labels], np.float32)
+    return found
+
+
 def fit(listened: Sequence[Listened], seed: int) -> Basis:
     """Principal components and normalisation from a part of the training utterances."""
     some = [one for one in listened if one.take.split == "train"]
@@ -175,8 +184,8 @@ def train(
     began = time.perf_counter()
     tf, keras = tensorflow()
     settle(tf, keras, seed)
-    sizes = {name: len(head.labels) for name, head in heads.items()}
-    net = build(rows.frames.shape[1], sizes, rows.words.shape[1], shape, SoundRegularisation())
+    spelt = spelling_of(heads)
+    net = build(rows.frames.shape[1], spelt, rows.words.shape[1], shape, SoundRegularisation())
     steps = -(-len(chosen) // schedule.batch)
     rate = keras.optimizers.schedules.CosineDecay(
         schedule.rate / 20,
@@ -190,7 +199,7 @@ def train(
     step = _stepper(tf, net, optimizer, average, list(heads), schedule)
     rng = np.random.default_rng(seed)
     history: list[dict[str, float]] = []
-    judge = build(rows.frames.shape[1], sizes, rows.words.shape[1], shape)
+    judge = build(rows.frames.shape[1], spelt, rows.words.shape[1], shape)
     for epoch in range(schedule.epochs):
         losses = []
         for number, batch in enumerate(_batches(rows, chosen, schedule.batch, rng)):
@@ -198,7 +207,8 @@ def train(
             if not math.isfinite(loss):
                 raise LossError(f"the loss is no number any more, in epoch {epoch + 1}, batch {number + 1}", [])
             losses.append(loss)
-        judge.set_weights([v.numpy() for v in average])
+        for kept, now in zip(judge.trainable_variables, average, strict=True):
+            kept.assign(now)
         history.append({"loss": float(np.mean(losses)), "valid_strict": strictly(judge, rows, list(heads))})
         advance(epoch + 1, schedule.epochs, history[-1])
     return SoundTrained(shape, judge.get_weights(), history, time.perf_counter() - began)

@@ -48,7 +48,7 @@ def exported(trained: Trained, spec: FeatureSpec) -> Any:
 def convert(net: Any, precision: str, rows: Rows) -> bytes:
     """`net` as a .tflite of one of PRECISIONS. rows: to calibrate on."""
     tf, _ = tensorflow()
-    return converted(net, _serving(tf, net), precision, _examples(rows))
+    return converted(net, _serving(tf, net), precision, examples(rows))
 
 
 def converted(net: Any, serving: Any, precision: str, examples: Callable[[], Iterator[dict[str, Floats]]]) -> bytes:
@@ -67,6 +67,14 @@ def converted(net: Any, serving: Any, precision: str, examples: Callable[[], Ite
             converter.representative_dataset = examples
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         return bytes(converter.convert())
+
+
+def saved(net: Any, folder: str) -> None:
+    """Write `net` to `folder` in TensorFlow's format, with the device's signature."""
+    tf, _ = tensorflow()
+    module = tf.Module()
+    module.net = net
+    tf.saved_model.save(module, folder, signatures={"serving_default": _serving(tf, net)})
 
 
 def run(data: bytes, rows: Inputs) -> tuple[Floats, Floats]:
@@ -102,12 +110,14 @@ def _serving(tf: Any, net: Any) -> Any:
     return serve
 
 
-def _examples(rows: Rows) -> Callable[[], Iterator[dict[str, Floats]]]:
-    def examples() -> Iterator[dict[str, Floats]]:
+def examples(rows: Rows) -> Callable[[], Iterator[dict[str, Floats]]]:
+    """`rows` one by one, as the converter wants them to calibrate on."""
+
+    def each() -> Iterator[dict[str, Floats]]:
         for i in range(len(rows)):
             yield {name: getattr(rows, name)[i : i + 1].astype(np.float32) for name in INPUTS}
 
-    return examples
+    return each
 
 
 @contextmanager
