@@ -30,13 +30,15 @@ CONVERT := .venv-convert
 APT_BOARD := mmdebstrap systemd-container
 # Where the booted Debian is kept from one run to the next.
 BOARD ?= $(CURDIR)/out/board
+# Where the emulated Debians are kept from one run to the next.
+ARM64 ?= $(CURDIR)/out/arm64
 HOURS ?= 1
 EXTRAS := device tflite vosk wake openwakeword plot mqtt wyoming home-assistant bench dev convert
 # Test-time extras; the converter's are gigabytes and stay out.
 TEST_EXTRAS := vosk wake openwakeword plot mqtt wyoming home-assistant bench dev
 UV_VERSION := 0.13.9
 
-.PHONY: help run test test-convert bundles set-up-convert apt-convert test-board soak idle flood apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
+.PHONY: help run test test-convert bundles set-up-convert apt-convert test-board test-arm64 soak idle flood faults apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +74,10 @@ bench: set-up-tests ## measure what the README states (minutes; ARGS=understand,
 test-board: set-up-tests apt-board ## boot the unit in a Debian of its own: ready, killed, hung, confined (root, minutes)
 	ASSISTANT_BOARD=$(BOARD) $(BIN)/python -m pytest tests/board $(ARGS)
 
+test-arm64: set-up-tests apt-board ## the program on arm64 with both Debians' Pythons, emulated (root, minutes)
+	@$(PIP) install --quiet uv==$(UV_VERSION)
+	ASSISTANT_ARM64=$(ARM64) $(BIN)/python -m pytest tests/arm64 $(ARGS)
+
 soak: set-up-tests ## an hour at twenty times a day's utterances: does anything grow? (HOURS=24)
 	$(BIN)/python -m tests.soak.soak --hours $(HOURS) --out out/soak.json
 
@@ -80,6 +86,9 @@ idle: set-up-tests ## what the whole daemon costs while nobody speaks: processor
 
 flood: set-up-tests ## how much 100 clients on the control socket delay the voice (minutes)
 	$(BIN)/python -m tests.soak.flood
+
+faults: set-up-tests ## do to a running daemon what a house does to it, and say how soon it is well (root, minutes)
+	$(BIN)/python -m tests.soak.faults
 
 docs: set-up ## write the generated pages again (docs/cli.md, docs/configuration.md)
 	$(BIN)/python -m assistant.cli.reference docs

@@ -84,12 +84,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("out/soak.json"))
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as home:
-        samples, spoken, counted = soak(Path(home), args.hours * 3600)
+        samples, utterances, counted = soak(Path(home), args.hours * 3600)
     slopes = [slope(name, samples) for name in ("daemon_mb", "recognizer_mb", "descriptors", "threads")]
     report = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "hours": args.hours,
-        "utterances": spoken,
+        "utterances": utterances,
         "counted": counted,
         "first": asdict(samples[0]),
         "last": asdict(samples[-1]),
@@ -100,7 +100,7 @@ def main(argv: list[str]) -> int:
     args.out.write_text(json.dumps(report, indent=1))
     for each in slopes:
         print(f"{each.name:14} {each.per_hour:+8.2f} an hour ± {each.within:.2f}")
-    print(f"{spoken} utterances; {counted}; {args.out}")
+    print(f"{utterances} utterances; {counted}; {args.out}")
     return 0 if grows_not(slopes) else 1
 
 
@@ -135,31 +135,36 @@ def soak(home: Path, seconds: float) -> tuple[list[Sample], int, str]:
     feed_until_ready(daemon, source)
     samples: list[Sample] = []
     began = time.monotonic()
-    spoken = 0
+    utterances = 0
     choose = random.Random(7)
     for number in itertools.count(1):
         if time.monotonic() - began > seconds:
             break
         feed(source, choose.choice(clips), began + number * EVERY_S)
-        spoken += 1
+        utterances += 1
         disturb(daemon, number, home)
         if number % KILL_EVERY == 0 and time.monotonic() - began < seconds * KILLED_UNTIL:
             os.kill(daemon.child, signal.SIGKILL)
         if not samples or time.monotonic() - began - samples[-1].at_s >= SAMPLE_EVERY_S:
             feed(source, SILENCE, time.monotonic() + SILENCE_S)
             samples.append(sampled(daemon, time.monotonic() - began))
-            print(spoken, samples[-1], file=sys.stderr, flush=True)
+            print(utterances, samples[-1], file=sys.stderr, flush=True)
     counted = json.dumps(daemon.ask("status")["counted"])
     daemon.end(signal.SIGTERM)
-    return samples, spoken, counted
+    return samples, utterances, counted
 
 
 def spoken_clips() -> Iterator[NDArray[np.int16]]:
     """Sentences of the context, spoken, with the silence that ends an utterance."""
-    voice = choose_voice("hibari")
     for sentence in sample(load_context("home"), SENTENCES, seed=5):
-        sound = soxr.resample(np.concatenate([*voice.stream(sentence.text)]), voice.sample_rate, SAMPLE_RATE_HZ)
-        yield np.concatenate([sound.astype(np.int16), np.zeros(int(0.8 * SAMPLE_RATE_HZ), np.int16)])
+        yield spoken(sentence.text)
+
+
+def spoken(text: str) -> NDArray[np.int16]:
+    """A voice says it, and is silent for as long as ends an utterance."""
+    voice = choose_voice("hibari")
+    sound = soxr.resample(np.concatenate([*voice.stream(text)]), voice.sample_rate, SAMPLE_RATE_HZ)
+    return np.concatenate([sound.astype(np.int16), np.zeros(int(0.8 * SAMPLE_RATE_HZ), np.int16)])
 
 
 def feed(source: IO[bytes], clip: NDArray[np.int16], until: float) -> None:
