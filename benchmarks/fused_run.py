@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from assistant.cli.assembly import bundle_roots
+from assistant.cli.finding import bundle_roots
 from assistant.cli.output import progress
 from assistant.config import Config
 from assistant.errors import ModelError, PluginError

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def measure(args: argparse.Namespace, config: Config, recognizer: Recognizer, key: str) -> dict[str, Any]:
     """All of it: text, spoken, single words, foreign speech."""
-    from assistant.cli.assembly import bundle_finder
+    from assistant.cli.finding import bundle_finder
     from assistant.grammar.load import load_context
     from assistant.listen.vad import open_vad
     from benchmarks.listening import Listening

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.assembly import bundle_finder, engine_flags, open_recognizer, prepare_context
+from assistant.cli.assembly import engine_flags, open_recognizer, prepare_context
+from assistant.cli.finding import bundle_finder
 from assistant.cli.output import plain, print_json, print_json_line, progress, styled
 from assistant.cli.settings import load_settings
 from assistant.errors import UsageError

@@ -17,7 +17,7 @@ KEY = "understand.fused"
 
 def find_bundles(config: Config) -> dict[str, Path]:
     """The folders of all bundles by name; the user's own before those that ship."""
-    from assistant.cli.assembly import bundle_roots
+    from assistant.cli.finding import bundle_roots
     from assistant.understand.fused.bundle import bundle_folders
 
     return {folder.name: folder for folder in bundle_folders(bundle_roots(config))}

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.assembly import open_context, open_recognizer
+from assistant.cli.assembly import open_recognizer
+from assistant.cli.finding import open_context
 from assistant.cli.output import add_json_option, examples, print_json, progress, table
 from assistant.errors import InputError, StorageError
 

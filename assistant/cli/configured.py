@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.assembly import context_folders
+from assistant.cli.finding import context_folders
 from assistant.daemon.service import ENTRY_POINTS
 
 if TYPE_CHECKING:

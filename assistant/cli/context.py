@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.cli.assembly import context_folders, open_context
 from assistant.cli.calibrate import add_calibrate, add_compile
+from assistant.cli.finding import context_folders, open_context
 from assistant.cli.output import add_json_option, examples, print_json, print_json_line, progress, styled, table
 from assistant.errors import ModelError, UsageError
 

@@ -8,16 +8,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from assistant.cli.assembly import (
-    ContextWatch,
-    bound_contexts,
-    build_front_end,
-    build_listener,
-    build_skills,
-    bundle_finder,
-    open_context,
-)
+from assistant.cli.assembly import ContextWatch, bound_contexts, build_front_end, build_listener, build_skills
 from assistant.cli.configured import ENGINE, integration_names, language_of, section, what_changed
+from assistant.cli.finding import bundle_finder, open_context
 from assistant.cli.mouth import Mouth
 from assistant.cli.scheduling import build_scheduler
 from assistant.cli.tracing import open_trace

@@ -54,7 +54,8 @@ Check = Callable[[Subject], Iterator[Finding]]
 
 def context(subject: Subject) -> Iterator[Finding]:
     """The configured contexts and home load."""
-    from assistant.cli.assembly import bound_contexts, open_context
+    from assistant.cli.assembly import bound_contexts
+    from assistant.cli.finding import open_context
 
     config = subject.config
     bound = bound_contexts(config).values() if config.listen.mode == "wake" else ()

@@ -113,7 +113,7 @@ def _schema(args: argparse.Namespace) -> int:
 
 
 def _load(args: argparse.Namespace) -> Home:
-    from assistant.cli.assembly import home_file
+    from assistant.cli.finding import home_file
     from assistant.cli.settings import load_settings
     from assistant.grammar.home import load_home
 

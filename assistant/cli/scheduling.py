@@ -89,7 +89,7 @@ def configured_plans(config: Config) -> tuple[Plan, ...]:
 
 def understands_sound(config: Config) -> bool:
     """Whether a net understands the configured context from sound alone."""
-    from assistant.cli.assembly import bundle_roots, open_context
+    from assistant.cli.finding import bundle_roots, open_context
     from assistant.errors import AssistantError
     from assistant.understand.fused.bundle import bundle_folders
     from assistant.understand.fused.manifest import read_manifest

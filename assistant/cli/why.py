@@ -209,7 +209,8 @@ def _hear_again(config: Config, record: Record, sound: bytes | None) -> tuple[Di
     """Recognise the kept sound as the configuration has it now, and decide."""
     import numpy as np
 
-    from assistant.cli.assembly import bundle_finder, open_context, open_recognizer, prepare_context
+    from assistant.cli.assembly import open_recognizer, prepare_context
+    from assistant.cli.finding import bundle_finder, open_context
     from assistant.trace.record import voice_probabilities
     from assistant.trace.replay import Difference, differences
     from assistant.trace.store import from_flac

@@ -24,10 +24,10 @@ from assistant.act.plugins import State, Status
 from assistant.audio.queued import QueueSource
 from assistant.audio.source import Nothing, Source
 from assistant.cli import examine, examine_board, examine_sound
-from assistant.cli.assembly import open_context
 from assistant.cli.doctor import EXAMINATIONS, Examination, examined, wanted
 from assistant.cli.examine import Check, Finding, Subject
 from assistant.cli.faults import FAULTS, page
+from assistant.cli.finding import open_context
 from assistant.config import Config
 from assistant.config.layers import load
 from assistant.daemon.server import listen_on

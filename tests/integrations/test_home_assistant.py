@@ -18,7 +18,8 @@ from assistant.act.home import Devices
 from assistant.act.home_assistant import HomeAssistant, Intents, RemoteHouse
 from assistant.act.skill import Result, Services
 from assistant.act.skills import Skills
-from assistant.cli.assembly import build_skills, home_file, open_hub
+from assistant.cli.assembly import build_skills, open_hub
+from assistant.cli.finding import home_file
 from assistant.clock import SystemClock
 from assistant.config import Config, Paths
 from assistant.config.integrations import HomeAssistant as Settings
