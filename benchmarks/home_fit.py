@@ -51,7 +51,7 @@ class Fitted:
 
 def half_a(sentence: Expected) -> bool:
     """Whether a sentence is one that is fitted on."""
-    return hashlib.md5(sentence.text.encode()).digest()[0] % 2 == 0
+    return hashlib.md5(sentence.text.encode(), usedforsecurity=False).digest()[0] % 2 == 0
 
 
 def fit(rows: Sequence[Row], context: Context) -> Fitted:
