@@ -22,6 +22,7 @@ from assistant.audio.source import Nothing, Source
 from assistant.listen.joining import GOES_ON_S, goes_on, joined
 from assistant.listen.segment import Abandoned, Began, Ended, Paused, Resumed, Segmenter
 from assistant.listen.wake_segment import Hailed, WakeEvent, WakeSegmenter, Woke
+from assistant.listen.waking import State
 from assistant.recognize.engine import Prepared, Session
 from assistant.types import (
     SAMPLE_RATE_HZ,
@@ -145,6 +146,10 @@ class Conversation:
         """True while an utterance is under way or being decoded."""
         return self._under_way or self._worker.busy
 
+    def _expects(self) -> bool:
+        """True while a command is expected after a wake word, or an answer."""
+        return isinstance(self._segmenter, WakeSegmenter) and self._segmenter.state is not State.ASLEEP
+
     def decisions(self) -> Iterator[Decision]:
         """All decisions until the source ends; then what was still under way."""
         while True:
@@ -163,7 +168,7 @@ class Conversation:
         yield from self._act_now()
 
     def _hear(self, block: AudioBlock) -> Iterator[Decision]:
-        if self._next is not None and not self.hearing():
+        if self._next is not None and not self.hearing() and not self._expects():
             (self._front_end, self._segmenter), self._next = self._next, None
         frame = self._front_end.process(block)
         self._now = frame.at + len(frame.pcm) / SAMPLE_RATE_HZ

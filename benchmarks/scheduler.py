@@ -21,7 +21,7 @@ from assistant.schedule.plans import Plan
 from assistant.schedule.policy import Choice, Fixed, Forecast, Greedy, History, Objective, Policy, Situation, Slo
 from assistant.schedule.predict import Belief, learn, predict
 from assistant.schedule.profile import Profile
-from assistant.schedule.scheduler import DEADLINE_SHARE, reach_of
+from assistant.schedule.reach import DEADLINE_SHARE, reach_of
 from assistant.schedule.signals import Signals, signals_of, slowdown
 from assistant.schedule.simulate import Oracle
 from assistant.types import Transcript, Utterance

@@ -162,6 +162,7 @@ def build_understander(
         clock,
         bundle_finder(config, recognizer),
         scheduler,
+        most_mb=config.schedule.max_resident_mb,
         find_heads=heads_finder(config, recognizer),
     )
     for name, one in bound.items():

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from assistant.cli.ambience import Ambience
 from assistant.cli.assembly import ContextWatch, bound_contexts, build_front_end, build_listener, build_skills
 from assistant.cli.configured import ENGINE, integration_names, language_of, section, what_changed
-from assistant.cli.finding import bundle_finder, open_context
+from assistant.cli.finding import bundle_finder, heads_finder, open_context
 from assistant.cli.mouth import Mouth
 from assistant.cli.scheduling import build_scheduler
 from assistant.cli.tracing import open_trace
@@ -113,7 +114,16 @@ class Crew:
             self._engine.check(one)
         finder = bundle_finder(self.config, self._engine)
         scheduler = build_scheduler(self.config, self._engine, self._clock)
-        understander = Understander(self._engine, prepared[""], skills, self._clock, finder, scheduler)
+        understander = Understander(
+            self._engine,
+            prepared[""],
+            skills,
+            self._clock,
+            finder,
+            scheduler,
+            most_mb=self.config.schedule.max_resident_mb,
+            find_heads=heads_finder(self.config, self._engine),
+        )
         for name, one in prepared.items():
             understander.bind(name, one)
         self._mouth.language = understander.context.settings.language
@@ -317,6 +327,9 @@ class Crew:
             lost=_apology,
         )
         self._mouth.listen_to(self._conversation.hearing, self._conversation.invite)
+        if self.understander.scheduler is not None:
+            ambience = Ambience(lambda: self.config, self._conversation, source.channels, self._mouth)
+            self.understander.scheduler.watch_ambient(ambience)
         return self._conversation
 
     def _noticed(self, event: Notable) -> float:

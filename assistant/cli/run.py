@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.cli.ambience import Ambience
 from assistant.cli.assembly import (
     ContextWatch,
     add_engine_options,
@@ -173,6 +174,8 @@ def _converse(config: Config, args: argparse.Namespace, source: Source, *, live:
     )
     if live:
         mouth.listen_to(conversation.hearing, conversation.invite)
+    if understander.scheduler is not None:
+        understander.scheduler.watch_ambient(Ambience(lambda: config, conversation, source.channels, mouth))
     if live and config.listen.mode == "push_to_talk":
         PushToTalk(conversation).start()
     watch.start()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from assistant.schedule.scheduler import Scheduler
 
 POLICIES = "assistant.policies"
+QUICK_VAD, QUICK_VOICE = "webrtc", "espeak"
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,22 @@ def clock_of(config: Config) -> Clock:
     from assistant.schedule.frequency import LEFT_OVER, Clock
 
     return Clock(profile_file(config).with_name(LEFT_OVER))
+
+
+def spared(config: Config) -> Config:
+    """`config` with the cheap rooms: voice activity by webrtc, no delay and sum, and a quick voice where one is chosen.
+
+    The second opinion about a wake word is asked only in doubt, and costs nothing in between: it stays.
+    """
+    from msgspec.structs import replace
+
+    from assistant.speak.voice import AUTO, installed_voices
+
+    listen = replace(config.listen, vad=QUICK_VAD)
+    audio = replace(config.audio, frontend="mean") if config.audio.frontend == "delay_and_sum" else config.audio
+    quick = config.speak.voice == AUTO and QUICK_VOICE in installed_voices()
+    speak = replace(config.speak, voice=QUICK_VOICE) if quick else config.speak
+    return replace(config, listen=listen, audio=audio, speak=speak)
 
 
 def profile_file(config: Config) -> Path:

@@ -181,6 +181,15 @@ class Schedule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Annotated[str, Meta(pattern=HOURS)] | None,
         Meta(description="when it only tries a little, so that no fan starts: 22:00-07:00, for example"),
     ] = None
+    max_resident_mb: Annotated[
+        float, Meta(ge=0, le=100_000, description="memory, MB, for variants of the fused net beside the first one")
+    ] = 16.0
+    ambient: Annotated[
+        bool,
+        Meta(
+            description="under lasting load or heat, listen with the quick voice activity and speak with a quick voice"
+        ),
+    ] = True
     rest_after_min: Annotated[
         float, Meta(ge=0, le=100_000, description="minutes without speech after which the recogniser may be unloaded")
     ] = 30.0

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from assistant.daemon.memory import bound_arenas, give_back
 from assistant.daemon.protocol import Fault, refused
 from assistant.daemon.wire import (
+    ENCODED,
     Cancel,
     Feed,
     Finish,
@@ -35,7 +36,7 @@ from assistant.daemon.wire import (
     SetUp,
 )
 from assistant.errors import AssistantError
-from assistant.recognize.engine import Adjustable, Resting
+from assistant.recognize.engine import Adjustable, Encoding, Resting
 from assistant.types import Effort, Transcript
 
 if TYPE_CHECKING:
@@ -140,7 +141,9 @@ class Child:
             return session
 
     def _open(self, number: int, prepared: Prepared, effort: Effort | None) -> Session:
-        if effort is None or not isinstance(self._recognizer, Adjustable):
+        if effort == ENCODED and isinstance(self._recognizer, Encoding):
+            return self._recognizer.open_sound(prepared)
+        if effort is None or effort == ENCODED or not isinstance(self._recognizer, Adjustable):
             return self._recognizer.open(prepared)
         return self._recognizer.open_with(prepared, effort, lambda: number in self._late)
 

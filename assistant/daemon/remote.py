@@ -19,6 +19,7 @@ from typing import Any
 
 from assistant.daemon.process import EngineProcess, RecognizerLost
 from assistant.daemon.wire import (
+    ENCODED,
     Cancel,
     Feed,
     Hurry,
@@ -113,6 +114,12 @@ class RemoteRecognizer:
         with self._lock:
             self._sessions += 1
             return RemoteSession(self, self._sessions, prepared.context, effort, late)
+
+    def open_sound(self, prepared: Prepared) -> RemoteSession:
+        """Begin an utterance that is encoded only, where the engine can."""
+        with self._lock:
+            self._sessions += 1
+            return RemoteSession(self, self._sessions, prepared.context, ENCODED)
 
     def rest(self) -> None:
         """Have the engine unload, where it can; opening an utterance has it load again."""

@@ -24,6 +24,10 @@ class SetUp:
     arguments: tuple[Any, ...]
 
 
+ENCODED = Effort(0, 0.0)
+"""No decoding: the answer holds the encoder's states."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepare:
     """Make a context ready."""
@@ -42,7 +46,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finish:
-    """Decode. number: of the answer. effort: how hard to try; None as configured."""
+    """Decode. number: of the answer. effort: how hard to try; None as configured; ENCODED: not at all."""
 
     number: int
     session: int

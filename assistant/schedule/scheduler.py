@@ -19,11 +19,13 @@ from typing import Protocol
 
 from assistant.clock import Clock
 from assistant.schedule import thermal
+from assistant.schedule.ambient import Ambient, followed
 from assistant.schedule.board import Board, Counters
 from assistant.schedule.plans import PLANS, Plan
 from assistant.schedule.policy import Choice, Forecast, History, Objective, Policy, Situation, Slo, may_rest
 from assistant.schedule.predict import Belief, Prediction, aged, learn, predict
 from assistant.schedule.profile import Cost, Profile, corrected
+from assistant.schedule.reach import DEADLINE_SHARE, reach_of
 from assistant.schedule.signals import Signals, signals_of, slowdown
 from assistant.types import Pick
 
@@ -33,16 +35,9 @@ LEAST_BUDGET_SHARE = 0.25
 """Of the objective: what is late already, because it was first heard as an answer, say, is not heard badly besides."""
 RESERVE_MB = 64.0
 """Memory that loading a variant must leave free."""
-DEADLINE_SHARE = 0.65
-"""Part of the budget after which decoding hurries: a few rows go on alone, at about half the time."""
 WATCH_EVERY_S = 5.0
 STALE_S = 60.0
 """A reading of the board that is older than this is no beginning for rates."""
-HURRIED_PLANS = ("beam-3", "beam-4")
-"""What is late goes on with three rows; the first of these that was measured tells what that takes."""
-REACH_TRUSTED = 0.6
-"""Part of the time that hurrying should save by the profile which it is trusted to save: a step that is under way is
-not broken off, and not every sentence ends at once."""
 QUIET_SLOWDOWN = 1.05
 CORRECTED_AFTER = 20
 """So many utterances while nothing presses tell what the board is worth, where it was only estimated."""
@@ -106,6 +101,8 @@ class _State:
     told_at: float | None = None
     used_at: float | None = None
     resting: bool = False
+    ambient: Ambient = field(default_factory=Ambient)
+    looked: Counters | None = None
     ratios: list[float] = field(default_factory=list)
 
 
@@ -141,6 +138,11 @@ class Scheduler:
         self._state = _State()
         self._running: dict[int, _Running] = {}
         self._lock = threading.Lock()
+        self._ambient: Callable[[bool], None] = lambda _sparing: None
+
+    def watch_ambient(self, exchange: Callable[[bool], None]) -> None:
+        """Tell `exchange` at each look whether to spare, from the thread that looks: it does what is to be done."""
+        self._ambient = exchange
 
     def watch(self, every_s: float = WATCH_EVERY_S) -> None:
         """Keep an eye on heat and control groups from a thread, which ends with this object."""
@@ -157,11 +159,13 @@ class Scheduler:
             if before is None or at - before.at > STALE_S:
                 self._state.before = counters
             rests = self._goes_to_rest(counters)
+            sparing = self._follow_ambient(counters)
         if rests:
             log.info(
                 "nobody has spoken for a while and memory is short: the recogniser is unloaded until somebody does"
             )
             self._rest()
+        self._ambient(sparing)
 
     def totals(self) -> dict[str, float]:
         """What has been counted, by the names that metrics have."""
@@ -341,6 +345,18 @@ class Scheduler:
         self._state.ratios = []
         return self.profile
 
+    def _follow_ambient(self, counters: Counters) -> bool:
+        """Whether the rooms that run all the time should spare (the lock is held)."""
+        state = self._state
+        signals, before = signals_of(state.looked, counters, state.heat), state.ambient
+        state.looked = counters
+        state.ambient = followed(before, signals, self._objective().max_temperature_c, counters.at)
+        if state.ambient.sparing and not before.sparing:
+            log.info("it listens at less cost from now on (%s)", state.ambient.reason)
+        elif before.sparing and not state.ambient.sparing:
+            log.info("it listens as configured again")
+        return state.ambient.sparing
+
     def _goes_to_rest(self, counters: Counters) -> bool:
         """Whether now is the time to unload the recogniser (the lock is held)."""
         state = self._state
@@ -368,25 +384,6 @@ class Scheduler:
             within = f"{self._objective().p95_ms:.0f} ms"
             self._tell(f"this board is too slow for answers within {within} at the moment: {choice.reason}")
         state.told_at = at
-
-
-def reach_of(plan: Plan, profile: Profile, speech_s: float) -> float:
-    """So many times the budget `plan` may take and answer within it, because from the deadline on it hurries.
-
-    The encoder (what sound alone costs) comes first and cannot; then the few rows of a hurried search take the part of
-    a step that they take in HURRIED_PLANS.
-    """
-    costs = profile.costs
-    hurried = next((name for name in HURRIED_PLANS if name in costs), None)
-    if plan.effort is None or hurried is None or plan.name not in costs:
-        return 1.0
-    encoded_ms = costs["sound"].time_ms(speech_s) if "sound" in costs else 0.0
-    search_ms = costs[plan.name].time_ms(speech_s) - encoded_ms
-    hurried_ms = costs[hurried].time_ms(speech_s) - encoded_ms
-    if search_ms <= 0 or hurried_ms <= 0:
-        return 1.0
-    saved = max(search_ms / hurried_ms - 1.0, 0.0)
-    return 1.0 + REACH_TRUSTED * (1.0 - DEADLINE_SHARE) * saved
 
 
 def _watch(scheduler: weakref.ref[Scheduler], every_s: float) -> None:

@@ -14,7 +14,8 @@ from assistant.schedule.plans import BY_NAME, PLANS, Plan
 from assistant.schedule.policy import Objective
 from assistant.schedule.priors import estimate
 from assistant.schedule.profile import Profile, this_board
-from assistant.schedule.scheduler import Scheduler, reach_of
+from assistant.schedule.reach import reach_of
+from assistant.schedule.scheduler import Scheduler
 from assistant.testing import HeldClock
 from assistant.types import Pick
 from tests.schedule.boards import FakeBoard
