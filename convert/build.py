@@ -24,6 +24,7 @@ from assistant.types import Fusion
 from assistant.understand.fused.projection import FeatureSpec, Projection, read_projection
 from convert import calibrate, evaluate, model, quantize, stages
 from convert.bundle import Candidate, Origin
+from convert.crew import open_crew
 from convert.dataset import Reader, Rows, counts, fit_projection, load_rows, row_files
 from convert.examples import Seen, of_recordings, of_takes, see
 from convert.files import Places, write_whole
@@ -33,7 +34,7 @@ from convert.nets import Lesson, Recipe, train_all
 from convert.own import own_takes
 from convert.recognise import read_shard
 from convert.train import Schedule, Trained, logits
-from convert.workers import Crew, open_crew
+from convert.workers import Crew
 
 GENERIC = "generic"
 FINE_TUNING = Schedule(epochs=8, rate=1e-3, patience=4)

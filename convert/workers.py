@@ -159,23 +159,6 @@ class Pool:
 
 
 @contextmanager
-def open_crew(places: Places, jobs: int, cluster: str = "") -> Iterator[Crew]:
-    """Whoever is to do the work: a cluster by its address (see cluster.py), else `jobs` processes.
-
-    Raises PluginError when the cluster's library is missing or nobody answers.
-    """
-    if cluster:
-        from convert.cluster import joined
-
-        with joined(places, cluster, jobs) as found:
-            yield found
-    elif jobs > 1:
-        yield Pool(places, jobs)
-    else:
-        yield Alone(places)
-
-
-@contextmanager
 def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes are gone at the end, also when they were in the middle of a task."""
     others = set(multiprocessing.active_children())

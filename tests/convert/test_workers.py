@@ -15,8 +15,9 @@ import pytest
 
 from assistant.errors import InputError, PluginError
 from convert.cluster import Passport, own_places, passport
+from convert.crew import open_crew
 from convert.files import Places
-from convert.workers import Alone, Done, Pool, located, missing, open_crew
+from convert.workers import Alone, Done, Pool, located, missing
 
 NO_RAY = "the extra `cluster` is not here (Ray): pip install -r requirements/cluster.txt"
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason=NO_RAY)
@@ -122,7 +123,7 @@ import sys, time
 from dataclasses import dataclass
 from pathlib import Path
 from convert.files import Places
-from convert.workers import open_crew
+from convert.crew import open_crew
 
 @dataclass(frozen=True)
 class Slow:
