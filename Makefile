@@ -41,7 +41,7 @@ UV_VERSION := 0.13.9
 .PHONY: help run test test-convert bundles set-up-convert apt-convert test-board test-arm64 soak idle flood faults apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables      DEMO=1 make run · SOURCE=path.wav make run · ARGS='--context barista' make run · PYTHON=python3.12"
 
 run: set-up ## listen on the default microphone; without one, the demo (DEMO=1, SOURCE=path.wav, ARGS=…)
