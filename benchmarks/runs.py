@@ -259,16 +259,18 @@ def home(args: argparse.Namespace) -> int:
 
 def scheduler(args: argparse.Namespace) -> int:
     """`assistant bench scheduler`; with `--json` two lines: everything, and the figures in short."""
-    from benchmarks import plots, scheduler_report
+    from benchmarks import plots, scheduler_plot, scheduler_report
 
     results = scheduler_report.measure(args)
     part = f"scenarios {args.scenarios}" if args.scenarios else ""
-    doc = document.document("scheduler", _command(args), results, _limited(args, part))
+    doc = document.document(
+        "scheduler-overhead" if args.overhead else "scheduler", _command(args), results, _limited(args, part)
+    )
     if not args.json:
-        return _finish(args, doc, scheduler_report.show, scheduler_report.draw)
+        return _finish(args, doc, scheduler_report.show, scheduler_plot.draw)
     document.write(doc, args.out)
     if args.plot is not None:
-        plots.save(scheduler_report.draw, doc, args.plot)
+        plots.save(scheduler_plot.draw, doc, args.plot)
     print_json_line(doc)
     scheduler_report.last_line(results)
     return 0

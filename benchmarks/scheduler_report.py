@@ -16,11 +16,14 @@ from assistant.cli.assembly import engine_flags
 from assistant.cli.output import plain, progress, styled, table
 from assistant.cli.settings import load_settings
 from assistant.errors import PluginError, UsageError
+from benchmarks import scheduler_overhead
 from benchmarks.load import Others, limit, load_by
+from benchmarks.scheduler_overhead import lines as overhead_lines
 from benchmarks.scoring import paired, percentiles, wilson
 
 if TYPE_CHECKING:
     from assistant.schedule.plans import Plan
+    from assistant.schedule.profile import Profile
     from assistant.understander import Understander
     from benchmarks.scheduler import Heard, Outcome, Played, Player, Scenario
 
@@ -34,9 +37,9 @@ ROOM_FACTOR = 1.3
 """The objective, over what the dearest plan takes for 95 of 100 utterances when idle: it is just in time on the idle
 machine, as 400 ms are on a Raspberry Pi 5 (by its estimate), so that every load makes it late."""
 CONTEXT = "barista"
+TYPICAL_S = 3.0
 WARM_UP = 5
 """Moments of a steady load after which its times are said to be foreseen: a forecast begins with nothing learnt."""
-DRAWN = ("limit falls", "noisy neighbour", "heat")
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
@@ -57,6 +60,9 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     tried, heard = heard[:CALIBRATED_ON], heard[CALIBRATED_ON:]
     profile, calibrated_s = _profile(understander, plans, tried)
     slo_ms = args.p95_ms or 10 * round(ROOM_FACTOR * bench.idle_late_ms(profile, plans, heard) / 10)
+    overhead = scheduler_overhead.measure(understander, plans, [utterance for _, utterance, _ in tried])
+    if args.overhead:
+        return {"slo_ms": slo_ms, "overhead": overhead, "costs": costs_of(profile), "scenarios": {}, "moments": 0}
     found: dict[str, Any] = {}
     chosen = _chosen(bench.scenarios(moments, len(os.sched_getaffinity(0))), args.scenarios)
     with limit() as limited, progress("deciding under load", moments * len(chosen)) as advance:
@@ -82,9 +88,17 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "limits": "a control group of its own" if limits_set else "not permitted: those scenarios were left out",
         "calibrated_s": calibrated_s,
         "idle_ms": {name: round(cost.time_ms(3.0), 1) for name, cost in profile.costs.items()},
+        "overhead": overhead,
+        "costs": costs_of(profile),
         "scenarios": found,
         "all": overall(found),
     }
+
+
+def costs_of(profile: Profile) -> dict[str, Any]:
+    """Each plan's CPU time for a typical utterance, and how many times the cheapest the dearest costs."""
+    ms = {name: round(cost.time_ms(TYPICAL_S), 1) for name, cost in profile.costs.items()}
+    return {"ms": ms, "dearest_over_cheapest": round(max(ms.values()) / min(ms.values()), 2)}
 
 
 def _chosen(scenarios: Sequence[Scenario], names: str | None) -> list[Scenario]:
@@ -154,6 +168,7 @@ def summary(played: Played, slo_ms: float) -> dict[str, Any]:
         "possible": sum(could),
         "policies": rows,
         "deadline_answers": played.cut,
+        "behind_oracle": rows["oracle"]["accuracy"] - rows[SCHEDULER]["accuracy"],
         "reaction": _reaction(played, could, slo_ms),
         "best_fixed": {
             "policy": best,
@@ -229,6 +244,7 @@ def overall(found: Mapping[str, Any]) -> dict[str, Any]:
     steady = [s["policies"]["slo"]["covered"] for s in found.values() if s["steady"]]
     return {
         "misses_possible": rows,
+        "behind_oracle": {name: round(s["behind_oracle"], 4) for name, s in found.items()},
         "covered_in_steady_load": sum(steady) / max(len(steady), 1),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
@@ -240,6 +256,12 @@ def overall(found: Mapping[str, Any]) -> dict[str, Any]:
 def show(doc: Mapping[str, Any]) -> None:
     """Tables for people."""
     results = doc["results"]
+    times = ", ".join(f"{name} {ms:.0f}" for name, ms in results["costs"]["ms"].items())
+    print(f"CPU ms of {TYPICAL_S:.0f} s of speech: {times}; the dearest is", end=" ")
+    print(f"{results['costs']['dearest_over_cheapest']:.1f} times the cheapest")
+    print(table(("of the scheduler itself", "", "at most"), overhead_lines(results["overhead"])))
+    if not results["scenarios"]:
+        return
     print(f"objective {results['slo_ms']:.0f} ms of computing; {results['moments']} utterances a scenario, every other")
     print(f"at 12 and 3 dB; load by {results['load_by']}; limits: {results['limits']}")
     for name, scenario in results["scenarios"].items():
@@ -270,7 +292,9 @@ def show(doc: Mapping[str, Any]) -> None:
     ]
     print(styled("\nall scenarios: late although some plan could be in time", "bold"))
     print(table(("policy", "late", ""), summed, right=("late", "")))
-    print(f"\nthe 95 % quantile covered {results['all']['covered_in_steady_load']:.1%} in steady load")
+    print(f"\nthe 95 % quantile covered {results['all']['covered_in_steady_load']:.1%} in steady load (93 to 97 %)")
+    behind = ", ".join(f"{name} {100 * by:+.1f}" for name, by in results["all"]["behind_oracle"].items())
+    print(f"points of accuracy behind the oracle (at most 1.5): {behind}")
 
 
 def _pair(pair: Mapping[str, Any]) -> str:
@@ -310,59 +334,11 @@ def section(results: Mapping[str, Any]) -> str:
         low, high = r["interval"]
         rate = f"{100 * r['rate']:.1f} ({100 * low:.1f}–{100 * high:.1f}), {r['misses']}/{r['n']}"
         lines.append(f"| all | {policy} | {rate} | | | |")
+    if "overhead" in results:
+        lines += [
+            "",
+            *(f"- {what}: {value} (at most {most})" for what, value, most in overhead_lines(results["overhead"])),
+        ]
+        lines += [f"- the dearest plan costs {results['costs']['dearest_over_cheapest']:.1f} times the cheapest"]
+        lines += [f"- the 95 % quantile covered {results['all']['covered_in_steady_load']:.1%} in steady load"]
     return "\n".join(lines)
-
-
-def draw(axes: Any, results: Mapping[str, Any]) -> None:
-    """Load, plan and latency over time, a column for each changing scenario."""
-    figure = axes.figure
-    axes.set_axis_off()  # it keeps the title; its place is divided
-    figure.set_size_inches(13, 7.5)
-    names = [name for name in DRAWN if name in results["scenarios"]] or list(results["scenarios"])[:3]
-    order = list(results["idle_ms"])
-    spec = axes.get_subplotspec().subgridspec(4, len(names), height_ratios=(0.08, 1, 1.2, 1.8))
-    grid = [[figure.add_subplot(spec[row, column]) for column in range(len(names))] for row in (1, 2, 3)]
-    for column, name in enumerate(names):
-        timeline = results["scenarios"][name]["timeline"]
-        _draw_load(grid[0][column], timeline, name)
-        _draw_plans(grid[1][column], timeline, order)
-        _draw_times(grid[2][column], timeline, results["slo_ms"])
-    grid[0][0].set_ylabel("load")
-    grid[1][0].set_ylabel("plan")
-    grid[2][0].set_ylabel("ms, end of speech to decision")
-
-
-def _draw_load(axes: Any, timeline: Mapping[str, Any], name: str) -> None:
-    x = range(len(timeline["pressure"]))
-    axes.fill_between(x, [p or 0 for p in timeline["pressure"]], step="mid", alpha=0.4, label="CPU pressure")
-    if any(q is not None for q in timeline["quota"]):
-        quotas = [1.0 if q is None else q for q in timeline["quota"]]
-        axes.step(x, quotas, where="mid", color="black", label="cores allowed")
-    if any(c is not None for c in timeline["celsius"]):
-        axes.plot(x, [(c or 0) / 100 for c in timeline["celsius"]], color="tab:red", label="°C / 100")
-    axes.set_ylim(0, 1.3)
-    axes.text(0.02, 0.88, name, transform=axes.transAxes, weight="bold")
-    axes.legend(fontsize=7, loc="lower left")
-
-
-def _draw_plans(axes: Any, timeline: Mapping[str, Any], order: Sequence[str]) -> None:
-    for name, style in (("oracle", {"color": "tab:green", "alpha": 0.5}), ("scheduler", {"color": "black"})):
-        ranks = [order.index(plan) for plan in timeline["plan"][name]]
-        axes.step(range(len(ranks)), ranks, where="mid", label=name, **style)
-    axes.set_yticks(range(len(order)), order, fontsize=7)
-    axes.grid(axis="y", alpha=0.3)
-    axes.legend(fontsize=7)
-
-
-def _draw_times(axes: Any, timeline: Mapping[str, Any], slo_ms: float) -> None:
-    dearest = next(name for name in timeline["ms"] if name.startswith("fixed "))
-    for name, style in (
-        (dearest, {"color": "tab:red", "marker": "x"}),
-        ("scheduler", {"color": "black", "marker": "o"}),
-    ):
-        values = timeline["ms"][name]
-        axes.plot(range(len(values)), values, linestyle="-", linewidth=0.6, markersize=3, label=name, **style)
-    axes.plot(range(len(timeline["late_ms"])), timeline["late_ms"], ":", color="grey", label="95 % foreseen")
-    axes.axhline(slo_ms, color="tab:blue", linewidth=1, label=f"objective, {slo_ms:.0f} ms")
-    axes.set(xlabel="utterance", ylim=(0, min(3 * slo_ms, 1.05 * max(timeline["ms"][dearest]))))
-    axes.legend(fontsize=7)

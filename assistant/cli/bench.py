@@ -79,7 +79,13 @@ def register(subparsers: Any) -> None:
         "--scenarios", metavar="LIST", help="some scenarios: 'idle,limit falls' (default: all seven)"
     )
     scheduler.add_argument(
-        "--p95-ms", type=int, metavar="MS", help="the objective (default: 1.3 times what the dearest plan takes when idle)"
+        "--p95-ms",
+        type=int,
+        metavar="MS",
+        help="the objective (default: 1.3 times what the dearest plan takes when idle)",
+    )
+    scheduler.add_argument(
+        "--overhead", action="store_true", help="only what the scheduler itself costs, and the plans"
     )
     wake = _add(kinds, "wake", "wake words missed, false alarms per hour, commands in one breath, cost", plot=False)
     wake.add_argument("--orders", type=int, default=60, metavar="N", help="orders said after the word (default 60)")

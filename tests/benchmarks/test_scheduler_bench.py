@@ -14,7 +14,7 @@ from assistant.schedule.policy import Slo
 from assistant.schedule.priors import estimate
 from assistant.schedule.profile import this_board
 from assistant.schedule.signals import Signals
-from benchmarks import scheduler_report
+from benchmarks import scheduler_overhead, scheduler_plot, scheduler_report
 from benchmarks.load import HeatFiles, Others, limit
 from benchmarks.scheduler import Moment, Outcome, Played, Player, in_short, scenarios
 
@@ -77,10 +77,10 @@ def test_the_timeline_can_be_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     from benchmarks import plots
 
-    summaries = {name: scheduler_report.summary(played(name), 120.0) for name in scheduler_report.DRAWN}
+    summaries = {name: scheduler_report.summary(played(name), 120.0) for name in scheduler_plot.DRAWN}
     results = {"slo_ms": 120.0, "idle_ms": {plan.name: 1.0 for plan in PLANS}, "scenarios": summaries}
     doc = {"results": results, "limited": "", "command": "bench", "date": "today"}
-    plots.save(scheduler_report.draw, doc, tmp_path / "timeline.svg")
+    plots.save(scheduler_plot.draw, doc, tmp_path / "timeline.svg")
     assert (tmp_path / "timeline.svg").stat().st_size > 10_000
 
 
@@ -92,6 +92,10 @@ def test_heat_files_are_a_board_with_this_machines_processor() -> None:
     assert counters.cores
     files.close()
     assert not files.root.exists()
+
+
+def test_the_plan_never_changes_too_often_under_drawn_load() -> None:
+    assert scheduler_overhead.most_switches(PLANS) <= scheduler_overhead.TARGETS["switches_a_minute"]
 
 
 @pytest.mark.real
