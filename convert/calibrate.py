@@ -25,6 +25,8 @@ KEPT = 0.97
 KEPT_GROUPS = ("kitchen 6 dB", "5 to 10 dB")
 CROWDED = "babble"
 """Where others talk all the time a question is right, however true the sentence: nothing to learn `whole` from."""
+WHOLE_VALUES = tuple(value for value in VALUES if value not in ("apart", "strained"))
+"""What sets a meaning apart from its rivals says nothing of what was said besides."""
 RIDGE = 0.02
 
 Floats = NDArray[np.float32]
@@ -69,7 +71,7 @@ def fit(seen: Seen, right: Floats, whole: Floats) -> Fusion:
     meant = [j for j in rows if j.example.kind == ORDERS]
     confidence = logistic(meant, [j.strict for j in meant], VALUES)
     known = [j for j in rows if (j.strict or j.example.kind != ORDERS) and not j.example.group.startswith(CROWDED)]
-    bounds = logistic(known, [j.example.kind == ORDERS for j in known], VALUES)
+    bounds = logistic(known, [j.example.kind == ORDERS for j in known], WHOLE_VALUES)
     return Fusion(weight, plain.right_cap, confidence, bounds, doubt_of(meant, bounds))
 
 

@@ -15,9 +15,13 @@ from dataclasses import replace
 from assistant.types import Agreement, Fusion, Hypothesis, Transcript
 from assistant.understand.calibration import FEATURES, features
 
-VALUES = ("per_token", "length", "weakest", "margin", "mean", "end", "right", "whole", "right_lead")
+VALUES = (
+    *("per_token", "length", "weakest", "margin", "mean", "end", "right", "whole", "right_lead"),
+    *("apart", "strained"),
+)
 """What the probabilities are made of: four of calibration.py; log p of all tokens on average, and of the end, which
-is unlikely where somebody speaks on; the best meaning's two logits; how far its `right` is above its rivals'."""
+is unlikely where somebody speaks on; the best meaning's two logits; how far its `right` is above its rivals'; log p of
+the tokens that a rival lacks, on average; margin times weakest, so that a faint word counts where nothing rivals it."""
 LOGIT_CAP = 8.0
 END_FLOOR = -8.0
 BIAS = "bias"
@@ -66,7 +70,19 @@ def values(best: Hypothesis, rivals: Sequence[Hypothesis]) -> dict[str, float]:
     lead = capped(a.right) - max(map(capped, others)) if others else LOGIT_CAP
     named = dict(zip(FEATURES, features(best, rivals), strict=True))
     named |= {"mean": float(best.log_p.mean()), "end": max(float(best.log_p[-1]), END_FLOOR)}
-    return named | {"right": capped(a.right), "whole": capped(a.whole), "right_lead": lead}
+    named |= {"right": capped(a.right), "whole": capped(a.whole), "right_lead": lead}
+    return named | {"apart": apart(best, rivals), "strained": named["margin"] * named["weakest"]}
+
+
+def apart(best: Hypothesis, rivals: Sequence[Hypothesis]) -> float:
+    """Mean log p of the tokens of `best` that one of its rivals lacks: of the words that decide; 0 where none does."""
+    others = [set(rival.tokens.tolist()) for rival in rivals]
+    deciding = [
+        log_p
+        for token, log_p in zip(best.tokens.tolist(), best.log_p.tolist(), strict=True)
+        if any(token not in other for other in others)
+    ]
+    return sum(deciding) / len(deciding) if deciding else 0.0
 
 
 def probability(weights: Mapping[str, float], of: Mapping[str, float]) -> float:

@@ -14,7 +14,7 @@ from assistant.grammar.tree import Context, Settings
 from assistant.types import Fusion, Hypothesis, Outcome, Transcript
 from assistant.understand.calibration import Calibration, Logistic, as_accept
 from assistant.understand.decide import decide
-from assistant.understand.fused.fuse import agrees, confidence, fuse, preferred, rank_again, values
+from assistant.understand.fused.fuse import VALUES, agrees, apart, confidence, fuse, preferred, rank_again, values
 
 RULE = Calibration(Logistic(4.0, (0.0,) * 5), Logistic(2.0, (0.0,) * 5), refuse=0.3, doubt=0.6, ask_margin=2.0)
 CONTEXT = Context("test", "", (), {}, {}, {}, {}, Settings(accept=as_accept(RULE), ask_margin=RULE.ask_margin), "0")
@@ -144,3 +144,21 @@ def test_without_a_net_nothing_is_different() -> None:
     assert rank_again(BOTH) is BOTH
     assert decide(BOTH, CONTEXT).reason == decide(rank_again(BOTH), CONTEXT).reason
     assert "recogniser" not in decide(BOTH, CONTEXT).reason
+
+
+def test_the_words_that_decide_are_those_a_rival_lacks() -> None:
+    tokens = {"best": ([5, 6, 7, 2], [-0.1, -3.0, -0.2, -0.1]), "rival": ([5, 9, 7, 2], [0.0] * 4)}
+    best, rival = (
+        Hypothesis(
+            name, {}, "", 0.0, 0.0, np.array(ids, np.int32), np.array(log_p, np.float32), np.zeros(4, np.float32)
+        )
+        for name, (ids, log_p) in tokens.items()
+    )
+    assert apart(best, [rival]) == pytest.approx(-3.0)
+    assert apart(best, []) == 0.0
+    assert apart(best, [best]) == 0.0
+
+
+def test_every_value_has_its_name() -> None:
+    fused = fuse(heard(("a", "one", 2.0), ("b", "two", 1.0)), [1.0, -1.0], [2.0, 0.0], Fusion(), "net")
+    assert set(VALUES) <= set(values(fused.hypotheses[0], fused.hypotheses[1:]))
