@@ -178,7 +178,7 @@ def understood(house: House) -> bool:
 def number(house: House | Clocked, counted: str) -> float:
     """The sum of all metrics that begin so."""
     text = house.daemon.ask("metrics")["text"]
-    return sum(map(float, re.findall(rf"^assistant_{re.escape(counted)}\S* (\S+)$", text, flags=re.MULTILINE)))
+    return sum(map(float, re.findall(rf"^assistant_{re.escape(counted)}.* (\S+)$", text, flags=re.MULTILINE)))
 
 
 # -- what is done --------------------------------------------------------------------------------------------------
