@@ -9,6 +9,7 @@ the three capabilities IPAddressDeny= would silently not be enforced.
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import shutil
@@ -106,6 +107,8 @@ def furnish(root: Path, config: str) -> None:
         link.unlink(missing_ok=True)
         link.symlink_to(f"/etc/systemd/system/{unit}")
     (root / "etc/machine-id").write_text("")
+    # As an installation does; compiling anew would be half of each start.
+    compileall.compile_dir(str(ROOT / "assistant"), quiet=2)
     shutil.copy(ROOT / "tests/board/inside.py", root / "check/inside.py") if _made(root / "check") else None
     for folder in ("src/assistant", "src/models", "lib"):
         (root / "opt/assistant" / folder).mkdir(parents=True, exist_ok=True)
