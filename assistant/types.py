@@ -242,13 +242,15 @@ class Effort:
     """How hard a recogniser tries on one utterance.
 
     width, prune: of its search, as in the configuration. sentences: word sequences whose meanings are read.
-    encoder: precision of the encoder ("int8", "block", "float").
+    encoder: precision of the encoder ("int8", "block", "float"). again: score doubtful meanings on further views of
+    the sound.
     """
 
     width: int
     prune: float
     sentences: int = 16
     encoder: str = "int8"
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.output import progress, styled, table
 from benchmarks import home as bench
+from benchmarks import home_fit
 from benchmarks.home import End
 
 if TYPE_CHECKING:
@@ -41,9 +43,16 @@ def measure(args: argparse.Namespace, config: Config, recognizer: Recognizer, ke
     listening = Listening(open_vad(config.listen.vad), Store(args.out / "heard"))
     total = len(sentences) * len(voices) * len(bench.CONDITIONS)
     with progress("listening to commands", total) as advance:
-        spoken = bench.listen(listening, home, sentences, args.out / "voices", advance, voices)
-        heard = [bench.judge(*row, context) for row in spoken]
+        spoken = [*bench.listen(listening, home, sentences, args.out / "voices", advance, voices)]
+    if args.fit:
+        with progress("fitting", None) as advance:
+            advance(0)
+            fitted = home_fit.fit(spoken, context)
+        home.context = context = fitted.context
+        results["fit"] = {"examples": fitted.examples, "paste": fitted.file}
+    heard = [bench.judge(*row, context) for row in spoken]
     results |= {"spoken": bench.summary(heard), "errors": bench.errors(heard)}
+    results["half_b"] = home_fit.judged(spoken, context)
     with progress("listening to single words", len(bench.single_words(args.limit))) as advance:
         results["words"] = bench.words(listening, home, open_question, args.limit, advance)
     with progress("listening to foreign speech", None) as advance:
@@ -85,6 +94,19 @@ def show(doc: Mapping[str, Any], *, errors: bool = False) -> None:
         for listed in (found["without free words"],)
     ]
     print(table(head, rows, right=head[1:]))
+    print("\nonly sentences that nothing was fitted on (half B)")
+    head = ("condition", "n", "heard strictly", *(end.value for end in End), "opposites", "done", "wider", "done")
+    rows = [
+        (
+            condition,
+            str(found["strict"]["n"]),
+            percent(found["strict"]),
+            *(f"{100 * found[end.value]['rate']:.1f}" for end in End),
+            *(f"{found[kind]['count']}" for kind in kinds),
+        )
+        for condition, found in results["half_b"].items()
+    ]
+    print(table(head, rows, right=head[1:]))
     print("\nheard strictly, by voice")
     head = ("condition", *results["voices"])
     rows = [
@@ -93,6 +115,9 @@ def show(doc: Mapping[str, Any], *, errors: bool = False) -> None:
     ]
     print(table(head, rows, right=head[1:]))
     _show_others(results)
+    if "fit" in results:
+        print(styled("\ncalibration.json of the context home", "bold"))
+        print(json.dumps(results["fit"]["paste"], indent=1))
     if errors:
         print(styled("\nnot heard strictly", "bold"))
         for e in results["errors"]:
@@ -139,6 +164,12 @@ def section(results: Mapping[str, Any]) -> str:
         lines.append(f"| {condition} | {percent(found['strict'])} | {ends} | {counts} |")
         ends = " | ".join(f"{100 * listed[end.value]['rate']:.1f}" for end in End)
         lines.append(f"| {condition}, without free words | {percent(listed['strict'])} | {ends} | | |")
+    lines += ["", "Of these, sentences that nothing was fitted on (half B):", "", f"| {' | '.join(head)} |"]
+    lines.append("|---" * len(head) + "|")
+    for condition, found in results["half_b"].items():
+        ends = " | ".join(f"{100 * found[end.value]['rate']:.1f}" for end in End)
+        counts = " | ".join(str(found[kind]["count"]) for kind in ("opposite done", "wider done"))
+        lines.append(f"| {condition} | {percent(found['strict'])} | {ends} | {counts} |")
     words = results["words"]
     said = ", ".join(f"“{word}” {f['count']} of {f['n']}" for word, f in words["heard"].items())
     others, everything = words["others_accepted"], results["foreign"]["sets"]["all"]["accepted"]

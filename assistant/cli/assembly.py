@@ -109,6 +109,7 @@ def open_recognizer(config: Config, language: str = "en", *, background: bool = 
             beam=r.beam,
             prune=r.prune,
             lambda_=r.lambda_,
+            again=r.again,
             background=background,
         )
     if name == "vosk":

@@ -20,6 +20,7 @@ QUICK = {
     "wake": 10,
     "home": 12,
     "fused": 12,
+    "sound": 12,
     "replay": 40,
     "scheduler": 28,
 }
@@ -34,6 +35,7 @@ EXAMPLES = """examples:
   assistant bench latency --felt
   assistant bench scheduler --quick --plot timeline.svg
   assistant bench fused --bundle generic --fit
+  assistant bench sound
 
 Recordings are found by $ASSISTANT_DATA (default ../shared/data). Every run is kept as out/bench-NAME.json with machine,
 date, versions and commit; `python -m benchmarks.figures` writes docs/figures.md from them.
@@ -65,10 +67,12 @@ def register(subparsers: Any) -> None:
     _add(kinds, "replay", "decisions made again from their records: all must agree; what a record costs", plot=False)
     home = _add(kinds, "home", "commands of a home of 200 devices, as text and spoken; what is done wrong", plot=False)
     home.add_argument("--voices", metavar="LIST", default=HOME_VOICES, help=f"who speaks (default {HOME_VOICES})")
+    home.add_argument("--fit", action="store_true", help="fit how sure it must be on half of the sentences; print it")
     home.add_argument("--errors", action="store_true", help="list every command that was not heard strictly right")
     fused = _add(
         kinds, "fused", "orders with and without the fused model: noise, cut, talked into, foreign", plot=False
     )
+    _add(kinds, "sound", "orders understood from sound alone: noise, cut, talked into, foreign", plot=False)
     fused.add_argument("--bundle", metavar="LIST", help="bundles, as NAME, NAME/VARIANT or a folder (default: all)")
     fused.add_argument("--fit", action="store_true", help="fit how its answers count on half the recordings")
     fused.add_argument("--write", action="store_true", help="with --fit: keep what was fitted in the bundle's manifest")

@@ -115,6 +115,9 @@ class Recognize(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         float,
         Meta(ge=0, le=1, description="weight of the internal language model taken off; a context may set its own"),
     ] = msgspec.field(name="lambda", default=0.4)
+    again: Annotated[
+        bool, Meta(description="score doubtful meanings once more, on the sound played slower and faster (moonshine)")
+    ] = True
 
 
 class Understand(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -133,6 +133,7 @@ class ContextFile(Struct, frozen=True, rename={"lambda_": "lambda"}):
     rerank: Union[float, None] = None
     token_penalty: Union[float, None] = None
     ask_margin: Union[Annotated[float, Meta(ge=0)], None] = None
+    look_again: bool = False
     ask_below: Annotated[float, Meta(ge=0, le=1)] = 0.0
     refuse_below: Annotated[float, Meta(ge=0, le=1)] = 0.0
     wait_for_more: bool = True

@@ -66,6 +66,7 @@ def read_settings(folder: Path, faults: Faults) -> Header:
         token_penalty=_first(fitted.token_penalty, written.token_penalty),
         accept=MappingProxyType(dict(fitted.accept)),
         ask_margin=_first(fitted.ask_margin, written.ask_margin),
+        look_again=written.look_again,
         ask_below=written.ask_below if fitted.ask_below is None else fitted.ask_below,
         refuse_below=written.refuse_below if fitted.refuse_below is None else fitted.refuse_below,
         wait_for_more=written.wait_for_more,

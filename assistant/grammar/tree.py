@@ -161,6 +161,7 @@ class Settings:
     language: BCP 47 ("en"). lambda_: weight of the internal language model in the beam. prune: nats below the best.
     rerank: second lambda, token_penalty: nats a token in the re-ranking. accept: parameters of the calibrated
     probability (understand/calibration.py reads them). ask_margin: nats between two meanings below which it asks.
+    look_again: score nearly equal meanings once more, on the sound played slower and faster.
     ask_below, refuse_below: confidence (0..1) below which it asks whether that was said, and asks no more.
     wait_for_more: people pause inside its sentences, so what may go on is waited for.
     confusable: pairs of phrases that sound alike and need a larger margin.
@@ -174,6 +175,7 @@ class Settings:
     token_penalty: float | None = None
     accept: Mapping[str, float] = field(default_factory=lambda: EMPTY)
     ask_margin: float | None = None
+    look_again: bool = False
     ask_below: float = 0.0
     refuse_below: float = 0.0
     wait_for_more: bool = True

@@ -21,6 +21,7 @@ from assistant.recognize.moonshine.grammar import MoonshineGrammar, Progress, ca
 from assistant.recognize.moonshine.model import Encoded, Model, discard_model, prepare_model
 from assistant.recognize.moonshine.rerank import RerankOptions, rerank
 from assistant.recognize.moonshine.table import encode_silence
+from assistant.recognize.moonshine.views import doubtful, look_again
 from assistant.types import (
     SAMPLE_RATE_HZ,
     SOUND_ONLY,
@@ -46,7 +47,7 @@ class MoonshineOptions:
     """cache: folder for prepared models and compiled contexts. threads: of onnxruntime.
 
     beam: search width and pruning; a context's own settings come first. background: compile new contexts in a thread.
-    precision: "int8" (as published), "block" or "float" (see graph.py).
+    precision: "int8" (as published), "block" or "float" (see graph.py). again: look at doubtful sound twice (views.py).
     """
 
     cache: Path
@@ -55,6 +56,7 @@ class MoonshineOptions:
     rerank: RerankOptions = field(default_factory=RerankOptions)
     background: bool = False
     precision: str = "int8"
+    again: bool = True
 
 
 class Moonshine:
@@ -226,6 +228,14 @@ class MoonshineSession:
         searched = time.perf_counter()
         hypotheses = self._hypotheses(result)
         parsed = time.perf_counter()
+        timings_ms = {
+            "encode": 1000 * (encoded - began),
+            "search": 1000 * (searched - encoded),
+            "meanings": 1000 * (parsed - searched),
+        }
+        if self._looks_again and not result.stopped and doubtful(hypotheses):
+            hypotheses = look_again(engine.model, pcm, hypotheses, lambda: stop() or self._late())
+            timings_ms["again"] = 1000 * (time.perf_counter() - parsed)
         return Transcript(
             hypotheses=hypotheses,
             text=hypotheses[0].text if hypotheses else "",
@@ -233,13 +243,15 @@ class MoonshineSession:
             variant=self._variant,
             states=frozen_array(sound.states),
             decoded_start_s=start_s,
-            timings_ms={
-                "encode": 1000 * (encoded - began),
-                "search": 1000 * (searched - encoded),
-                "meanings": 1000 * (parsed - searched),
-            },
+            timings_ms=timings_ms,
             truncated=result.stopped,
         )
+
+    @property
+    def _looks_again(self) -> bool:
+        """Whether doubtful meanings are scored on further views of the sound."""
+        allowed = self._effort.again if self._effort else self._engine.options.again
+        return allowed and self._grammar.context.settings.look_again
 
     @property
     def _variant(self) -> str:
