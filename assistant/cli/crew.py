@@ -12,6 +12,7 @@ from assistant.cli.ambience import Ambience
 from assistant.cli.assembly import ContextWatch, bound_contexts, build_front_end, build_listener, build_skills
 from assistant.cli.configured import ENGINE, integration_names, language_of, section, what_changed
 from assistant.cli.finding import bundle_finder, heads_finder, open_context
+from assistant.cli.measuring import idle_calibration
 from assistant.cli.mouth import Mouth
 from assistant.cli.scheduling import build_scheduler
 from assistant.cli.tracing import open_trace
@@ -126,6 +127,8 @@ class Crew:
         )
         for name, one in prepared.items():
             understander.bind(name, one)
+        if scheduler is not None:
+            scheduler.calibrate_when_idle(idle_calibration(self.config, understander))
         self._mouth.language = understander.context.settings.language
         self._mouth.render_ahead((*understander.replies.fixed_phrases(), LOST, FAILED))
         self._talks = Conversations(lambda: TypedConversation(understander, self._mouth.hush))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
     from assistant.schedule.calibrate import Measured
     from assistant.schedule.plans import Plan
     from assistant.schedule.profile import Profile
+    from assistant.schedule.scheduler import Calibrate
     from assistant.types import Utterance
     from assistant.understander import Understander
 
 SENTENCES = 24
+IDLE_SENTENCES = 8
+
+log = logging.getLogger(__name__)
 
 
 def register(subparsers: Any) -> None:
@@ -54,7 +60,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     clock_of(config).put_back()  # what another run that was killed left
     understander = build_understander(config)
     utterances = _utterances(config, understander.context, args)
-    profile, found = _measured(config, understander, utterances)
+    profile, found = _measured(config, understander, utterances, lambda: None)
     path = profile_file(config)
     if not args.dry_run:
         save(profile, path)
@@ -76,8 +82,35 @@ def _calibrate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(config: Config, understander: Understander, utterances: list[Utterance]) -> tuple[Profile, Measured]:
+def idle_calibration(config: Config, understander: Understander) -> Calibrate:
+    """What measures this board while nobody speaks: a few sentences by the voice, given up when somebody does."""
+    from assistant.errors import AssistantError
+
+    class Spoken(Exception):
+        pass
+
+    def calibrate(stop: Callable[[], bool]) -> Profile | None:
+        def go_on(_amount: float = 0.0) -> None:
+            if stop():
+                raise Spoken
+
+        try:
+            utterances = _spoken(config, understander.context, IDLE_SENTENCES, go_on)
+            return _measured(config, understander, utterances, go_on)[0]
+        except Spoken:
+            log.info("measuring this board was broken off: somebody speaks")
+        except AssistantError as error:
+            log.warning("this board could not be measured: %s", error)
+        return None
+
+    return calibrate
+
+
+def _measured(
+    config: Config, understander: Understander, utterances: list[Utterance], before_each: Callable[[], None]
+) -> tuple[Profile, Measured]:
     """Every plan that this engine and context have, then the cheapest and the dearest at lower clocks."""
+    from assistant.daemon.remote import RemoteRecognizer
     from assistant.recognize.engine import Adjustable
     from assistant.schedule.board import Board
     from assistant.schedule.calibrate import measure, measure_clocks
@@ -90,22 +123,16 @@ def _measured(config: Config, understander: Understander, utterances: list[Utter
         raise PluginError(f"{engine.name} cannot be adjusted", where="calibrate", remedy="use the engine moonshine")
 
     def run(plan: Plan, utterance: Utterance) -> None:
+        before_each()
         u.hear(utterance, u.prepared, plan.effort, plan.fused, lambda: False)
 
     sound = u.can_answer_from_sound(u.context)
     plans = [p for p in PLANS if (sound if p.effort is None else not engine.ready(p.effort))]
     identity, board = this_board(threads=config.recognize.threads), Board()
-    one_thread = config.recognize.threads == 1
+    one_thread = config.recognize.threads == 1 and not isinstance(engine, RemoteRecognizer)
+    watts = board_prior(identity.board).watts
     with progress("measuring", len(utterances)) as advance:
-        found = measure(
-            plans,
-            utterances,
-            run,
-            board,
-            one_thread=one_thread,
-            typical_w=board_prior(identity.board).watts,
-            advance=advance,
-        )
+        found = measure(plans, utterances, run, board, one_thread=one_thread, typical_w=watts, advance=advance)
     clocks = measure_clocks(clock_of(config), plans, utterances, run, board, one_thread=one_thread)
     return measured(found.costs, identity, time.time(), clocks), found
 
@@ -113,6 +140,21 @@ def _measured(config: Config, understander: Understander, utterances: list[Utter
 def _utterances(config: Config, context: Context, args: argparse.Namespace) -> list[Utterance]:
     """Recordings, or sentences of the context by the voice, cut as the assistant would cut them."""
     from assistant.cli.calibrate import _read
+    from assistant.listen.clip import cut_clip
+    from assistant.listen.vad import open_vad
+
+    if args.recordings is not None:
+        vad, kinds = open_vad(config.listen.vad), (".wav", ".flac", ".ogg", ".mp3")
+        paths = sorted(path for path in args.recordings.rglob("*") if path.suffix.lower() in kinds)[: args.limit]
+        if len(paths) < 4:
+            raise InputError("fewer than four recordings", where=str(args.recordings), remedy="record some commands")
+        return [cut_clip(_read(path), vad) for path in paths]
+    with progress("speaking", args.limit) as advance:
+        return _spoken(config, context, args.limit, advance)
+
+
+def _spoken(config: Config, context: Context, count: int, advance: Callable[[float], None]) -> list[Utterance]:
+    """Sentences of the context by the voice."""
     from assistant.cli.spoken import spoken
     from assistant.folders import folders, usable_cache
     from assistant.grammar.sample import sample
@@ -121,18 +163,10 @@ def _utterances(config: Config, context: Context, args: argparse.Namespace) -> l
     from assistant.speak.speech import Speech
     from assistant.speak.voice import choose_voice
 
-    vad = open_vad(config.listen.vad)
-    if args.recordings is not None:
-        kinds = (".wav", ".flac", ".ogg", ".mp3")
-        paths = sorted(path for path in args.recordings.rglob("*") if path.suffix.lower() in kinds)[: args.limit]
-        if len(paths) < 4:
-            raise InputError("fewer than four recordings", where=str(args.recordings), remedy="record some commands")
-        return [cut_clip(_read(path), vad) for path in paths]
+    vad, utterances = open_vad(config.listen.vad), []
     cache = usable_cache(folders(config.paths).cache) / "phrases"
     speech = Speech(choose_voice("auto", language=context.settings.language), folder=cache)
-    with progress("speaking", args.limit) as advance:
-        utterances = []
-        for number, sentence in enumerate(sample(context, args.limit, seed=3)):
-            utterances.append(cut_clip(spoken(speech, sentence.text, seed=number), vad))
-            advance(1)
+    for number, sentence in enumerate(sample(context, count, seed=3)):
+        utterances.append(cut_clip(spoken(speech, sentence.text, seed=number), vad))
+        advance(1)
     return utterances

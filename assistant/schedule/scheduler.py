@@ -15,14 +15,14 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, Union
 
 from assistant.clock import Clock
 from assistant.schedule import thermal
-from assistant.schedule.ambient import Ambient, followed
+from assistant.schedule.between import QUIET_SLOWDOWN, Between
 from assistant.schedule.board import Board, Counters
 from assistant.schedule.plans import PLANS, Plan
-from assistant.schedule.policy import Choice, Forecast, History, Objective, Policy, Situation, Slo, may_rest
+from assistant.schedule.policy import Choice, Forecast, History, Objective, Policy, Situation, Slo
 from assistant.schedule.predict import Belief, Prediction, aged, learn, predict
 from assistant.schedule.profile import Cost, Profile, corrected
 from assistant.schedule.reach import DEADLINE_SHARE, reach_of
@@ -38,7 +38,6 @@ RESERVE_MB = 64.0
 WATCH_EVERY_S = 5.0
 STALE_S = 60.0
 """A reading of the board that is older than this is no beginning for rates."""
-QUIET_SLOWDOWN = 1.05
 CORRECTED_AFTER = 20
 """So many utterances while nothing presses tell what the board is worth, where it was only estimated."""
 TOO_SLOW_AGAIN_S = 3600.0
@@ -58,6 +57,8 @@ class RecordedPick(Protocol):
     def measured_ms(self) -> float | None: ...
 
 
+Calibrate = Callable[[Callable[[], bool]], Union[Profile, None]]
+"""Measures this board; asked between utterances whether to stop, it then gives None."""
 Ready = Callable[[Plan], str]
 """Why a plan cannot run now, "" where it can."""
 
@@ -99,11 +100,8 @@ class _State:
     too_slow: int = 0
     switches: int = 0
     told_at: float | None = None
-    used_at: float | None = None
-    resting: bool = False
-    ambient: Ambient = field(default_factory=Ambient)
-    looked: Counters | None = None
     ratios: list[float] = field(default_factory=list)
+    between: Between = field(default_factory=Between)
 
 
 class Scheduler:
@@ -139,10 +137,15 @@ class Scheduler:
         self._running: dict[int, _Running] = {}
         self._lock = threading.Lock()
         self._ambient: Callable[[bool], None] = lambda _sparing: None
+        self._calibrate: Calibrate | None = None
 
     def watch_ambient(self, exchange: Callable[[bool], None]) -> None:
         """Tell `exchange` at each look whether to spare, from the thread that looks: it does what is to be done."""
         self._ambient = exchange
+
+    def calibrate_when_idle(self, calibrate: Calibrate) -> None:
+        """Have the board measured, from the thread that looks, when nobody speaks and its profile is only estimated."""
+        self._calibrate = calibrate
 
     def watch(self, every_s: float = WATCH_EVERY_S) -> None:
         """Keep an eye on heat and control groups from a thread, which ends with this object."""
@@ -158,14 +161,17 @@ class Scheduler:
             before = self._state.before
             if before is None or at - before.at > STALE_S:
                 self._state.before = counters
-            rests = self._goes_to_rest(counters)
-            sparing = self._follow_ambient(counters)
-        if rests:
+            due = self._state.between.due(
+                counters, self._state.heat, self._objective(), estimated=self.profile.estimated
+            )
+        if due.rests:
             log.info(
                 "nobody has spoken for a while and memory is short: the recogniser is unloaded until somebody does"
             )
             self._rest()
-        self._ambient(sparing)
+        self._ambient(due.spares)
+        if due.measures and self._calibrate is not None:
+            self._measure(self._calibrate)
 
     def totals(self) -> dict[str, float]:
         """What has been counted, by the names that metrics have."""
@@ -189,7 +195,7 @@ class Scheduler:
         with self._lock:
             self._see(counters)
             self._state.before = counters
-            self._state.used_at, self._state.resting = counters.at, False
+            self._state.between.spoke(counters.at)
 
     def choose(self, speech_s: float, *, elapsed_ms: float = 0.0, waiting: int = 0, from_sound: bool = False) -> Pick:
         """The plan for an utterance of `speech_s` that ended `elapsed_ms` ago, behind `waiting` others.
@@ -345,27 +351,17 @@ class Scheduler:
         self._state.ratios = []
         return self.profile
 
-    def _follow_ambient(self, counters: Counters) -> bool:
-        """Whether the rooms that run all the time should spare (the lock is held)."""
-        state = self._state
-        signals, before = signals_of(state.looked, counters, state.heat), state.ambient
-        state.looked = counters
-        state.ambient = followed(before, signals, self._objective().max_temperature_c, counters.at)
-        if state.ambient.sparing and not before.sparing:
-            log.info("it listens at less cost from now on (%s)", state.ambient.reason)
-        elif before.sparing and not state.ambient.sparing:
-            log.info("it listens as configured again")
-        return state.ambient.sparing
-
-    def _goes_to_rest(self, counters: Counters) -> bool:
-        """Whether now is the time to unload the recogniser (the lock is held)."""
-        state = self._state
-        if state.used_at is None or counters.at < state.used_at:  # it has just begun, or the clock went back
-            state.used_at = counters.at
-        if state.resting or not may_rest(self._objective(), counters.at - state.used_at, counters.available_mb):
-            return False
-        state.resting = True
-        return True
+    def _measure(self, calibrate: Calibrate) -> None:
+        """Measure, unless somebody begins to speak meanwhile."""
+        between = self._state.between
+        began = between.used_at
+        found = calibrate(lambda: between.used_at != began)
+        if found is None:
+            return
+        with self._lock:
+            self.profile, self._state.belief, self._state.ratios = found, Belief(), []
+        log.info("this board was measured while nobody spoke")
+        self._keep(found)
 
     def _see(self, counters: Counters) -> None:
         """Note the heat (the lock is held)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -243,6 +244,60 @@ def test_the_recogniser_rests_when_nobody_speaks_and_memory_is_short(tmp_path: P
     clock.advance(1800.0)
     world.scheduler.look()
     assert len(rested) == 2
+
+
+def idle(world: World, seconds: float) -> None:
+    """Nobody speaks for so long."""
+    world.board.cpu(busy_s=0.0)
+    for _ in range(int(seconds / 60)):
+        world.clock.advance(60.0)
+        world.scheduler.look()
+
+
+def test_a_board_that_is_only_estimated_is_measured_when_nobody_speaks(tmp_path: Path, clock: HeldClock) -> None:
+    kept: list[Profile] = []
+    world = World(tmp_path, clock, keep=kept.append)
+    found = msgspec.structs.replace(world.profile, estimated=False, made_at=7.0)
+    asked: list[bool] = []
+
+    def calibrate(stop: Callable[[], bool]) -> Profile | None:
+        asked.append(stop())
+        return found
+
+    world.scheduler.calibrate_when_idle(calibrate)
+    world.utter()
+    idle(world, 300.0)
+    assert asked == []  # somebody spoke a moment ago
+    idle(world, 3600.0)
+    assert asked == [False]
+    assert kept == [found]
+    assert world.scheduler.profile is found
+
+
+def test_measuring_is_broken_off_when_somebody_speaks_and_tried_again_much_later(world: World) -> None:
+    stopped: list[bool] = []
+
+    def calibrate(stop: Callable[[], bool]) -> Profile | None:
+        world.scheduler.begin()  # somebody begins to speak meanwhile
+        stopped.append(stop())
+        return None
+
+    world.scheduler.calibrate_when_idle(calibrate)
+    world.utter()
+    idle(world, 3600.0)
+    assert stopped == [True]
+    assert world.scheduler.profile is world.profile
+    idle(world, 7 * 3600.0)
+    assert stopped == [True, True]
+
+
+def test_a_busy_board_is_not_measured(world: World) -> None:
+    measured: list[bool] = []
+    world.scheduler.calibrate_when_idle(lambda stop: measured.append(stop()))
+    world.board.write("sys/fs/cgroup/cpu.max", "50000 100000\n")
+    world.utter()
+    idle(world, 3600.0)
+    assert measured == []
 
 
 def test_estimates_are_corrected_by_what_utterances_take_while_nothing_presses(
