@@ -22,7 +22,7 @@ from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
 from assistant.types import Fusion
 from assistant.understand.fused.projection import FeatureSpec, Projection, read_projection
-from convert import calibrate, evaluate, model, quantize, stages
+from convert import calibrate, costs, evaluate, model, quantize, stages
 from convert.bundle import Candidate, Origin
 from convert.crew import open_crew
 from convert.dataset import Reader, Rows, counts, fit_projection, load_rows, row_files
@@ -33,6 +33,7 @@ from convert.heads import make as make_sound
 from convert.nets import Lesson, Recipe, train_all
 from convert.own import own_takes
 from convert.recognise import read_shard
+from convert.synthesize import Take
 from convert.train import Schedule, Trained, logits
 from convert.workers import Crew
 
@@ -100,9 +101,12 @@ class Built:
     precisions: Mapping[str, tuple[Candidate, Mapping[str, Any]]]
     seconds: float
     sound: SoundMade | None = None
+    stages: tuple[costs.Spent, ...] = ()
 
 
-def gather(order: Order, crew: Crew, advance: Advance, tell: Callable[[str], None]) -> dict[str, list[Path]]:
+def gather(
+    order: Order, crew: Crew, ledger: costs.Ledger, advance: Advance, tell: Callable[[str], None]
+) -> dict[str, list[Path]]:
     """Plan, speak and hear; returns the shards of each corpus. Raises StorageError where disk or memory will not do."""
     shards: dict[Path, list[Any]] = {}
     of: dict[str, list[Path]] = {}
@@ -117,28 +121,47 @@ def gather(order: Order, crew: Crew, advance: Advance, tell: Callable[[str], Non
         shards |= made
         of[corpus] = list(made)
         advance("plan", len(takes), len(takes))
-    cost = stages.estimate(shards, order.jobs)
-    tell(
-        f"{cost.takes} of {len(takes)} takes are not yet heard: about {cost.seconds / 60:.0f} min, "
-        f"{cost.disk / 1e9:.1f} GB of disk, {cost.memory / 1e9:.1f} GB of memory"
-    )
-    stages.check_room(cost, order.places.work)
-    stages.speak_all(takes, order.places, crew, advance)
-    stages.hear_all(shards, order.places, order.folders, crew, advance)
+    cost = _forecast(order, takes, shards)
+    tell(f"{cost.units[costs.HEAR]:,.0f} of {len(takes):,} takes are not yet heard: {costs.said(cost)}")
+    stages.check_room(cost.disk, cost.memory, order.places.work)
+    with ledger.stage(costs.SPEAK) as spent:
+        spent.units = stages.speak_all(takes, order.places, crew, advance)
+    with ledger.stage(costs.HEAR) as spent:
+        spent.units = stages.hear_all(shards, order.places, order.folders, crew, advance)
     return of
 
 
-def prepare(order: Order, of: Mapping[str, Sequence[Path]], advance: Advance) -> Data:
+def _forecast(order: Order, takes: Sequence[Take], shards: Mapping[Path, Sequence[Take]]) -> costs.Forecast:
+    """What is still to be done, at most: nets that are trained already are not known yet."""
+    unheard = sum(len(part) for file, part in shards.items() if not file.is_file())
+    epochs = order.schedule.epochs + (len(order.costs) - 1) * order.fine_tuning.epochs
+    units = {
+        costs.SPEAK: len(stages.silent(takes, order.places)),
+        costs.HEAR: unheard,
+        costs.SOUND: 0 if order.sound is None else order.sound.takes,
+        costs.FEATURES: costs.ROWS_A_TAKE * unheard,
+        costs.TRAIN: costs.ROWS_A_TAKE * len(takes) * epochs,
+        costs.JUDGE: len(order.costs),
+    }
+    memory = max(order.jobs * stages.MEMORY_A_JOB if unheard and not order.cluster else 0, stages.TRAINING_MEMORY)
+    return costs.forecast(units, costs.rates(order.places.work), order.jobs, memory)
+
+
+def prepare(order: Order, of: Mapping[str, Sequence[Path]], ledger: costs.Ledger, advance: Advance) -> Data:
     """Projection, rows and what to judge by. of: the shards of each corpus.
 
     The projection is fitted on what all bundles share, so that they share its rows, too.
     """
     reader = Reader(order.places.models)
     shards = [shard for found in of.values() for shard in found]
-    projection = _projection(order, [*of[stages.READ], *of[stages.TEXTS]], reader)
     folder = order.places.work / "rows"
-    rows = load_rows(shards, reader, projection, folder, lambda i, n: advance("features", i, n))
-    files = [file for file in row_files(shards, projection, folder) if file.is_file()]
+    with ledger.stage(costs.FEATURES) as spent:
+        projection = _projection(order, [*of[stages.READ], *of[stages.TEXTS]], reader)
+        there = {file for file in row_files(shards, projection, folder) if file.is_file()}
+        rows = load_rows(shards, reader, projection, folder, lambda i, n: advance("features", i, n))
+        files = [file for file in row_files(shards, projection, folder) if file.is_file()]
+        spent.units = round(len(rows) * (1 - len(there) / max(len(files), 1)))
+        spent.made = sum(file.stat().st_size for file in files if file not in there)
     names = tuple(file.relative_to(order.places.work).as_posix() for file in files)
     held = (h for shard in shards for h in read_shard(shard) if h.take.split == "valid")
     seen = see(of_takes(_some(held, VALIDATION_TAKES), reader), projection)
@@ -154,25 +177,54 @@ def build(order: Order, advance: Advance, tell: Callable[[str], None]) -> Built:
     """All stages. Raises AssistantError for whatever is wrong."""
     began = time.perf_counter()
     model.tensorflow()
-    with open_crew(order.places, order.jobs, order.cluster) as crew:
-        shards = gather(order, crew, advance, tell)
-        sound = None if order.sound is None else make_sound(order.sound, _elsewhere(shards), crew, advance)
-        data = prepare(order, shards, advance)
+    ledger = costs.Ledger(order.places.work)
+    with open_crew(order.places, order.jobs, order.cluster) as members:
+        crew = ledger.watched(members)
+        shards = gather(order, crew, ledger, advance, tell)
+        sound = _sound(order, shards, crew, ledger, advance)
+        data = prepare(order, shards, ledger, advance)
         lesson = Lesson(data.rows, data.projection.spec, data.projection.to_bytes(), data.files)
         recipe = Recipe(order.costs, order.schedule, order.fine_tuning, order.seed)
-        trained = train_all(recipe, lesson, order.places, crew, advance)
+        with ledger.stage(costs.TRAIN) as spent:
+            trained = train_all(recipe, lesson, order.places, crew, _counted(advance, spent, len(data.rows)))
     context: Context | None = load_context(order.folder) if order.folder else None
     candidates, figures = [], {}
-    for cost in order.costs:
-        candidate, figures[cost] = candidate_of(cost, trained[cost], data, order.seed, tell)
-        candidates.append(candidate)
+    with ledger.stage(costs.JUDGE) as spent:
+        for cost in order.costs:
+            candidate, figures[cost] = candidate_of(cost, trained[cost], data, order.seed, tell)
+            candidates.append(candidate)
+            spent.units += 1
+            advance("judge", len(candidates), len(order.costs))
     others = tuple(p for p in quantize.PRECISIONS if p != "int8") if order.precisions else ()
     studied = {
         precision: candidate_of("full", trained["full"], data, order.seed, tell, precision) for precision in others
     }
     origin = Origin(order.name, context, order.command, {"seed": order.seed}, counts(data.rows))
     seconds = time.perf_counter() - began
-    return Built(origin, data.projection, tuple(candidates), trained, figures, studied, seconds, sound)
+    stages_spent = tuple(ledger.stages)
+    return Built(origin, data.projection, tuple(candidates), trained, figures, studied, seconds, sound, stages_spent)
+
+
+def _sound(
+    order: Order, shards: Mapping[str, Sequence[Path]], crew: Crew, ledger: costs.Ledger, advance: Advance
+) -> SoundMade | None:
+    """The net for sound alone, where one is ordered and can be."""
+    if order.sound is None:
+        return None
+    with ledger.stage(costs.SOUND) as spent:
+        made = make_sound(order.sound, _elsewhere(shards), crew, advance)
+        spent.units = order.sound.takes if spent.made else 0
+    return made
+
+
+def _counted(advance: Advance, spent: costs.Spent, hypotheses: int) -> Advance:
+    """The same, and every epoch counts for the stage."""
+
+    def counting(stage: str, done: int, total: int) -> None:
+        spent.units += hypotheses
+        advance(stage, done, total)
+
+    return counting
 
 
 def _elsewhere(shards: Mapping[str, Sequence[Path]]) -> list[Path]:
@@ -184,8 +236,10 @@ def sound_only(order: Order, advance: Advance, tell: Callable[[str], None]) -> S
     """The net for sound alone, for a bundle that is there already. Raises AssistantError."""
     model.tensorflow()
     assert order.sound is not None
-    with open_crew(order.places, order.jobs, order.cluster) as crew:
-        made = make_sound(order.sound, _elsewhere(gather(order, crew, advance, tell)), crew, advance)
+    ledger = costs.Ledger(order.places.work)
+    with open_crew(order.places, order.jobs, order.cluster) as members:
+        crew = ledger.watched(members)
+        made = _sound(order, gather(order, crew, ledger, advance, tell), crew, ledger, advance)
     if made is None:
         raise ContextError(
             "its slots are no closed lists of moderate size: no net can name their values",

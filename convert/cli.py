@@ -27,6 +27,8 @@ EXAMPLES = """examples:
   assistant-convert build --context examples/barista --out models/barista
   assistant-convert build --out models/generic                    one for every English context
   assistant-convert build --context my/context --out my/bundle --quick
+  assistant-convert build --context my/context --out my/bundle --cluster 10.0.0.5:6379
+  assistant-convert estimate --context my/context --contexts 1000 --cores 64
   assistant-convert compare models/barista models/generic
   assistant-convert inspect models/barista/full.tflite
   assistant-convert explain order.wav --context examples/barista --bundle models/barista"""
@@ -47,10 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         arguments = build_parser().parse_args(words)
-        if arguments.verb in ("build", "explain"):
+        if arguments.verb in ("build", "estimate", "explain"):
             check_extra()
-        run = {"build": _build, "compare": _compare, "inspect": _inspect, "explain": _explain}[arguments.verb]
-        run(arguments)
+        verbs = {
+            "build": _build,
+            "estimate": _estimate,
+            "compare": _compare,
+            "inspect": _inspect,
+            "explain": _explain,
+        }
+        verbs[arguments.verb](arguments)
     except AssistantError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return error.exit_code
@@ -67,8 +75,33 @@ def build_parser() -> Parser:
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     build = verbs.add_parser("build", help="make a bundle")
-    build.add_argument("--context", default="", help="folder or name; without it a generic bundle is made")
     build.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+    _add_amounts(build)
+    estimate = verbs.add_parser("estimate", help="what a build takes, or a thousand, or a million sentences")
+    estimate.add_argument("--contexts", type=int, default=1, help="so many like --context")
+    estimate.add_argument("--sentences", type=int, default=0, help="one that has so many, each spoken and heard once")
+    estimate.add_argument("--cores", type=int, default=os.cpu_count() or 1)
+    estimate.add_argument("--price", type=float, default=0.05, help="of a core for an hour, in any currency (0.05)")
+    _add_amounts(estimate)
+    estimate.set_defaults(out=Path("estimate"))
+    compare = verbs.add_parser("compare", help="two bundles side by side")
+    compare.add_argument("one", type=Path)
+    compare.add_argument("other", type=Path)
+    inspect = verbs.add_parser("inspect", help="layers, types, sparsity and what stayed float in a .tflite")
+    inspect.add_argument("file", type=Path)
+    inspect.add_argument("--json", action="store_true")
+    explain = verbs.add_parser("explain", help="which frames and words moved the net's answer, as a picture")
+    explain.add_argument("file", type=Path)
+    explain.add_argument("--context", required=True)
+    explain.add_argument("--bundle", type=Path, required=True)
+    explain.add_argument("--out", type=Path, help="picture (FILE.png)")
+    _add_work(explain)
+    return parser
+
+
+def _add_amounts(build: argparse.ArgumentParser) -> None:
+    """What is made, and by whom."""
+    build.add_argument("--context", default="", help="folder or name; without it a generic bundle is made")
     build.add_argument("--quick", action="store_true", help="a tenth of the data, fewer epochs: minutes")
     build.add_argument("--seed", type=int, default=0)
     build.add_argument("--rounds", type=int, help="how often all data is drawn anew (2; more is better and slower)")
@@ -94,19 +127,6 @@ def build_parser() -> Parser:
     )
     build.add_argument("--report", type=Path, help="where the HTML report goes (OUT.html)")
     _add_work(build)
-    compare = verbs.add_parser("compare", help="two bundles side by side")
-    compare.add_argument("one", type=Path)
-    compare.add_argument("other", type=Path)
-    inspect = verbs.add_parser("inspect", help="layers, types, sparsity and what stayed float in a .tflite")
-    inspect.add_argument("file", type=Path)
-    inspect.add_argument("--json", action="store_true")
-    explain = verbs.add_parser("explain", help="which frames and words moved the net's answer, as a picture")
-    explain.add_argument("file", type=Path)
-    explain.add_argument("--context", required=True)
-    explain.add_argument("--bundle", type=Path, required=True)
-    explain.add_argument("--out", type=Path, help="picture (FILE.png)")
-    _add_work(explain)
-    return parser
 
 
 def _add_work(parser: argparse.ArgumentParser) -> None:
@@ -219,6 +239,18 @@ def repeatable(arguments: argparse.Namespace) -> str:
             words += [f"--{name.replace('_', '-')}", Path(value).name if name == "context" else str(value)]
     words += [f"--{name}" for name in ("quick", "judge", "precisions") if getattr(arguments, name)]
     return shlex.join([*words, "--out", f"models/{arguments.out.name}"])
+
+
+def _estimate(arguments: argparse.Namespace) -> None:
+    from convert import costs, fleet
+
+    order = _order(arguments)
+    rates = costs.rates(order.places.work)
+    load = fleet.load_of(order)
+    if arguments.sentences:
+        load = fleet.with_sentences(order, load, arguments.sentences)
+    lines = fleet.lines_of(load, rates, arguments.contexts, arguments.cores, arguments.price)
+    print("\n".join([*lines, "", *fleet.assumptions(rates)]))
 
 
 def _compare(arguments: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.understand.fused.manifest import Manifest
+from convert import costs
 from convert.page import figure, picture, png, table, write_page
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def write_report(file: Path, built: Built, manifest: Manifest) -> None:
         "<h2>Variants</h2>",
         _variants(built),
         *_precisions(built),
+        "<h2>Stages</h2>",
+        _stages(built),
         "<h2>Data</h2>",
         table(("kind", "hypotheses"), sorted(built.origin.trained_on.items())),
         "<h2>Training</h2>",
@@ -37,6 +40,23 @@ def write_report(file: Path, built: Built, manifest: Manifest) -> None:
                 parts += [f"<h2>{cost}: {name}</h2>", *_judged(found[basis])]
     parts += ["<h2>Licences of what it was trained on</h2>", table(("what", "licence"), manifest.licences.items())]
     write_page(file, manifest.name, parts)
+
+
+def _stages(built: Built) -> str:
+    """What each stage took; what was there already took nothing."""
+    rows = [
+        (
+            spent.stage,
+            f"{spent.units:,.0f} {costs.UNITS[spent.stage]}" if spent.units else "was there",
+            costs.duration(spent.wall_s),
+            costs.duration(spent.busy_s),
+            f"{spent.made / 1e6:,.1f}",
+            f"{spent.memory / 1e9:.1f}",
+        )
+        for spent in built.stages
+    ]
+    head = ("stage", "did", "time", "processor time", "MB written", "GB of memory, the largest process so far")
+    return table(head, rows)
 
 
 def _variants(built: Built) -> str:

@@ -37,8 +37,6 @@ from convert.workers import SOUNDS, Crew, Done, missing
 
 READ, TEXTS = "read", "texts"
 """Corpora beside those of contexts: read speech under lattices, commands of text sets."""
-SECONDS_A_TAKE = 0.35
-BYTES_A_TAKE = 130_000
 MEMORY_A_JOB = 900_000_000
 MEMORY_A_VOICE = 400_000_000
 LIMIT_S = 900.0
@@ -68,16 +66,6 @@ FULL_BUILD = Amounts(1000, 45, 1.3, crowd=500, rounds=2)
 QUICK_BUILD = Amounts(240, 6, 0.2, crowd=60)
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a build will take: takes not yet heard, seconds, bytes on disk, bytes of memory."""
-
-    takes: int
-    seconds: float
-    disk: int
-    memory: int
-
-
 def company_of(data: Path) -> Company:
     """Whoever else speaks in training."""
     found = readings(data, READ_SETS)
@@ -104,27 +92,31 @@ def plan(corpus: str, places: Places, folders: Mapping[str, str], amounts: Amoun
     return [*(list(context_takes(known[corpus], company, amounts.context, drawn)) for drawn in rounds), crowd]
 
 
-def estimate(shards: Mapping[Path, Sequence[Take]], jobs: int) -> Estimate:
-    """What hearing `shards` will cost, those that are there left out."""
-    unheard = sum(len(takes) for file, takes in shards.items() if not file.is_file())
-    memory = jobs * MEMORY_A_JOB if unheard else 0
-    return Estimate(unheard, SECONDS_A_TAKE * unheard / jobs, BYTES_A_TAKE * unheard, max(memory, TRAINING_MEMORY))
+def said_by_voices(takes: Sequence[Take]) -> list[tuple[Speaker, str]]:
+    """All that synthetic voices have to say for `takes`."""
+    return spoken_lines(takes, _voices())
 
 
-def check_room(cost: Estimate, work: Path) -> None:
-    """Raise StorageError before anything is begun that disk or memory will not hold."""
+def silent(takes: Sequence[Take], places: Places, voices: Sequence[Speaker] = ()) -> list[tuple[Speaker, str]]:
+    """What synthetic voices have still to say for `takes`; voices: as in `speak_all`."""
+    lines = spoken_lines(takes, voices or _voices())
+    return [(speaker, text) for speaker, text in lines if not sound_file(places.sounds, speaker, text).is_file()]
+
+
+def check_room(disk: float, needed: float, work: Path) -> None:
+    """Raise StorageError before anything is begun that does not fit. disk, needed: bytes of disk and of memory."""
     work.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(work).free
-    if free < cost.disk:
+    if free < disk:
         raise StorageError(
-            f"needs {cost.disk / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
+            f"needs {disk / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
             where=str(work),
             remedy="free some space, or choose another folder with --work",
         )
     memory = psutil.virtual_memory().available
-    if memory < cost.memory:
+    if memory < needed:
         raise StorageError(
-            f"needs {cost.memory / 1e9:.1f} GB of memory, {memory / 1e9:.1f} GB are free",
+            f"needs {needed / 1e9:.1f} GB of memory, {memory / 1e9:.1f} GB are free",
             where="memory",
             remedy="fewer --jobs, or stop other programs",
         )
@@ -199,9 +191,8 @@ def speak_all(
 
     voices: who may speak, those that train the fused net by default.
     """
-    lines = spoken_lines(takes, voices or _voices())
-    silent = [(speaker, text) for speaker, text in lines if not sound_file(places.sounds, speaker, text).is_file()]
-    said = len(lines) - len(silent)
+    lines, unsaid = spoken_lines(takes, voices or _voices()), silent(takes, places, voices)
+    said = len(lines) - len(unsaid)
     advance("speak", said, len(lines))
 
     def told(done: Done) -> None:
@@ -209,8 +200,8 @@ def speak_all(
         said += len(done.task.makes)
         advance("speak", said, len(lines))
 
-    crew.run([Speaking(speaker, texts) for speaker, texts in batches(silent)], told)
-    return len(silent)
+    crew.run([Speaking(speaker, texts) for speaker, texts in batches(unsaid)], told)
+    return len(unsaid)
 
 
 def hear_all(

@@ -102,16 +102,16 @@ def missing(tasks: Sequence[Some], places: Places) -> list[Some]:
 
 def perform(task: Task, places: Places) -> tuple[list[bytes], float]:
     """What a task makes, and the processor time that it took."""
-    began = _busy_s()
+    began = busy_s()
     made = task.run(places)
-    return made, _busy_s() - began
+    return made, busy_s() - began
 
 
-def keep(task: Task, made: Sequence[bytes], busy_s: float, places: Places) -> Done:
+def keep(task: Task, made: Sequence[bytes], seconds: float, places: Places) -> Done:
     """Write what a task made. Raises StorageError."""
     for name, data in zip(task.makes, made, strict=True):
         write_whole(located(places, name), data)
-    return Done(task, busy_s, sum(map(len, made)))
+    return Done(task, seconds, sum(map(len, made)))
 
 
 class Alone:
@@ -189,7 +189,7 @@ def _result(future: Future[tuple[list[bytes], float]]) -> tuple[list[bytes], flo
         ) from error
 
 
-def _busy_s() -> float:
+def busy_s() -> float:
     """Processor time of this process and of the programs it has waited for, seconds."""
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system
