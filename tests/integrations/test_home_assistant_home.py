@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from assistant.grammar.home import load_home
 from assistant.grammar.household import Home, NamedList
 from assistant.grammar.load import load_context
-from assistant.integrations.home_assistant_home import Registry, as_yaml, imported, spoken
+from assistant.integrations.home_assistant_home import MOST_DEVICES, Registry, as_yaml, imported, spoken
 
 
 def light(id_: str, friendly: str, **entry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -204,6 +204,16 @@ def test_the_context_of_an_imported_home_understands_its_names(tmp_path: Path) -
     context = load_context("home", home=file)
     assert context.home is not None
     assert [device.id for device in context.home.devices] == ["light.a", "lock.d"]
+
+
+def test_of_thousands_as_many_are_taken_as_can_be_told_apart_by_ear_and_it_is_said() -> None:
+    things = [light(f"light.l{number}", f"Lamp {number % 700}") for number in range(3000)]
+    found = imported(registry(*things))
+    assert len(found.home.devices) == MOST_DEVICES
+    assert f"more than {MOST_DEVICES} devices: expose fewer to Assist" in found.notes
+    said = names(found.home)
+    assert len(set(said)) == len(said)
+    assert names(read_back(found.home)) == said
 
 
 def test_a_home_without_anything_is_a_context_too(tmp_path: Path) -> None:
