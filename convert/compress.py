@@ -26,7 +26,7 @@ from convert.model import REMEDY, Regularisation, build, tensorflow
 from convert.quantize import exported
 from convert.train import LossError, Schedule, Trained, batch_of, rate_of, settle, stepper, utterances
 
-TUNING = Schedule(epochs=3, rate=1e-3, averaged=0.0)
+TUNING = Schedule(epochs=2, rate=1e-3, averaged=0.0)
 """No moving average: it would lag behind weights that are being driven to zero."""
 RAMP = 0.6
 """Share of the steps after which all weights that are to be zero are zero."""

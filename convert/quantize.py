@@ -79,13 +79,17 @@ def saved(net: Any, folder: str) -> None:
 
 def run(data: bytes, rows: Inputs) -> tuple[Floats, Floats]:
     """Answers (right, whole) of a .tflite for each row, float32 [R], by the device's runtime on one thread."""
-    call = runner(data)
-    answers = []
+    return answers(runner(data), rows)
+
+
+def answers(call: Callable[..., Any], rows: Inputs) -> tuple[Floats, Floats]:
+    """The same of an open one. call: a `runner`."""
+    found = []
     for i in range(len(rows)):
         inputs = {name: getattr(rows, name)[i : i + 1].astype(np.float32) for name in INPUTS}
         out = call(**inputs)
-        answers.append((float(out[RIGHT][0, 0]), float(out[WHOLE][0, 0])))
-    both = np.array(answers, np.float32).reshape(-1, 2)
+        found.append((float(out[RIGHT][0, 0]), float(out[WHOLE][0, 0])))
+    both = np.array(found, np.float32).reshape(-1, 2)
     return both[:, 0], both[:, 1]
 
 

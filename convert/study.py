@@ -1,0 +1,310 @@
+"""What making the net smaller is worth: every way beside every other, in one run, on the same examples.
+
+Ways are of compress.py, precisions of quantize.py, layers of sensitivity.py. Each net is a .tflite in the device's
+runtime, with its own numbers fitted on one half of the examples and judged on the other; its decisions are compared one
+by one with those of the float net. Files are kept: a study that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant.types import Fusion
+from assistant.understand.fused.fuse import whole
+from convert import calibrate, compress, evaluate, model, quantize, sensitivity
+from convert.build import Data, Order, gather, prepare
+from convert.calibrate import Judged
+from convert.costs import Ledger
+from convert.crew import open_crew
+from convert.dataset import Rows
+from convert.examples import Seen
+from convert.files import archive, write_whole
+from convert.nets import Lesson, Recipe, digest, train_all
+from convert.train import Floats, Schedule, Trained, area
+
+STUDY_FORMAT = 1
+"""Raised whenever nets are made smaller otherwise."""
+CHANNELS = (0.25, 0.5, 0.65, 0.8)
+ZEROS = (0.5, 0.7, 0.8, 0.9)
+KEPT_ZEROS = 0.7
+"""Of the net that is then trained for int8 with its zeros kept."""
+REFERENCE = "as trained, float32"
+SHIPPED = "as trained, int8"
+RACE_ROUNDS, RACE_ROWS = 7, 60
+
+Advance = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One net of the study. way, share: how it was made smaller, and by how much; file: the .tflite."""
+
+    way: str
+    share: float
+    precision: str
+    file: bytes
+    parameters: int
+    operations: int
+    weights: tuple[Floats, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As it is called everywhere."""
+        gone = f" {100 * self.share:.0f} %" if self.share else ""
+        return f"{self.way}{gone}, {self.precision}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """entries: by name; found: everything that was measured, as JSON."""
+
+    entries: Mapping[str, Entry]
+    found: Mapping[str, Any]
+
+
+def study(order: Order, tuning: Schedule, advance: Advance, tell: Callable[[str], None]) -> Study:
+    """All of it for the full net that `order` builds. Raises AssistantError."""
+    began = time.perf_counter()
+    ledger = Ledger(order.places.work)
+    with open_crew(order.places, order.jobs, order.cluster) as members:
+        crew = ledger.watched(members)
+        data = prepare(order, gather(order, crew, ledger, advance, tell), ledger, advance)
+        lesson = Lesson(data.rows, data.projection.spec, data.projection.to_bytes(), data.files)
+        recipe = Recipe(("full",), order.schedule, order.fine_tuning, order.seed)
+        full = train_all(recipe, lesson, order.places, crew, advance)["full"]
+    made = study_of(full, data, compress.Course(data.rows, data.projection.spec, order.seed, tuning), order, advance)
+    tell(f"studied in {(time.perf_counter() - began) / 60:.1f} min")
+    return made
+
+
+def study_of(full: Trained, data: Data, course: compress.Course, order: Order, advance: Advance) -> Study:
+    """The same for a trained net."""
+    seen = data.real if data.real is not None else data.seen
+    calibration = quantize.calibration_rows(data.rows, order.seed)
+    keep = order.places.work / "study" / _key(full, data, course)
+    entries = make_all(full, course, calibration, keep, advance)
+    basis = Basis.of(entries[REFERENCE], seen)
+    rows = {}
+    for i, (name, entry) in enumerate(entries.items()):
+        rows[name] = judged(entry, basis)
+        advance("judge", i + 1, len(entries))
+    times = race({name: entry.file for name, entry in entries.items()}, data.rows)
+    for name, row in rows.items():
+        row["ms"] = times[name]["median"]
+        row["faster"] = round(times[SHIPPED]["median"] / times[name]["median"], 3)
+        row["ms_spread"] = times[name]["spread"]
+    found = {
+        "judged_by": "recordings" if data.real is not None else "validation",
+        "tuning": asdict(course.tuning),
+        "entries": rows,
+        "layers": layers(full, calibration, basis, data, keep, advance),
+        "front": front(rows),
+    }
+    return Study(entries, found)
+
+
+def make_all(
+    full: Trained, course: compress.Course, calibration: Rows, keep: Path, advance: Advance
+) -> dict[str, Entry]:
+    """Every net, from `keep` where it is there."""
+    found: dict[str, Entry] = {}
+    ways: list[tuple[str, float]] = [("as trained", 0.0), ("trained on", 0.0)]
+    ways += [("channels", share) for share in CHANNELS] + [("weights", share) for share in ZEROS]
+    ways += [("aware", 0.0), ("aware, zeros kept", KEPT_ZEROS)]
+    for number, (way, share) in enumerate(ways):
+        precisions = quantize.PRECISIONS if way == "as trained" else ("int8",)
+        first = Entry(way, share, precisions[0], b"", 0, 0)
+        if not all((keep / _file_of(replace(first, precision=p))).is_file() for p in precisions):
+            start = full
+            if way == "aware, zeros kept":
+                start = replace(full, weights=list(found[replace(first, way="weights", precision="int8").name].weights))
+            slim = _made(way, share, start, course)
+            for precision in precisions:
+                file = quantize.convert(slim.net, precision, calibration)
+                size = (int(slim.net.count_params()), model.operations(slim.net))
+                if not slim.weights:  # the net with rounding in it has more layers than what comes out
+                    size = (found[SHIPPED].parameters, found[SHIPPED].operations)
+                _keep(Entry(way, share, precision, file, *size, tuple(slim.weights)), keep)
+        for precision in precisions:
+            entry = _read(replace(first, precision=precision), keep)
+            found[entry.name] = entry
+        advance("smaller", number + 1, len(ways))
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """What every net is compared with: the float net's decisions under its own numbers."""
+
+    seen: Seen
+    fusion: Fusion
+    decisions: tuple[tuple[int, bool], ...]
+    strict: tuple[bool, ...]
+
+    @staticmethod
+    def of(entry: Entry, seen: Seen) -> Basis:
+        """From the float net."""
+        answers = quantize.run(entry.file, seen.inputs)
+        fusion = calibrate.fit(seen, *answers)
+        after = calibrate.judge(seen, *answers, fusion)
+        return Basis(seen, fusion, _decisions(after, fusion), tuple(j.strict for j in after))
+
+    def same(self, file: bytes) -> list[bool]:
+        """Whether each decision of a net is the float net's, under the float net's numbers: only the net differs."""
+        after = calibrate.judge(self.seen, *quantize.run(file, self.seen.inputs), self.fusion)
+        return [a == b for a, b in zip(_decisions(after, self.fusion), self.decisions, strict=True)]
+
+
+def judged(entry: Entry, basis: Basis) -> dict[str, Any]:
+    """Figures of one net, of the half that nothing was fitted on unless they say "both"."""
+    seen = basis.seen
+    right, sound_whole = quantize.run(entry.file, seen.inputs)
+    fusion = calibrate.fit(seen, right, sound_whole)
+    after = calibrate.judge(seen, right, sound_whole, fusion)
+    found = evaluate.figures(seen, right, sound_whole, fusion)
+    orders = found["orders, both halves"].values()
+    same = [a == b for a, b in zip(_decisions(after, fusion), basis.decisions, strict=True)]
+    gained = sum(a.strict and not b for a, b in zip(after, basis.strict, strict=True))
+    lost = sum(b and not a.strict for a, b in zip(after, basis.strict, strict=True))
+    truth = np.array(
+        [
+            example.strict[k]
+            for i, example in enumerate(seen.examples)
+            for k in range(seen.first[i + 1] - seen.first[i])
+        ],
+        np.float32,
+    )
+    return {
+        "way": entry.way,
+        "share": entry.share,
+        "precision": entry.precision,
+        "bytes": len(entry.file),
+        "compressed": len(zlib.compress(entry.file, 9)),
+        "parameters": entry.parameters,
+        "operations": entry.operations,
+        "strict_both": sum(row["strict"] for row in orders),
+        "orders_both": sum(row["n"] for row in orders),
+        "alone_both": sum(row["decoder_strict"] for row in orders),
+        "gained": gained,
+        "lost": lost,
+        "halves_invented": found["halves"]["invented"]["count"],
+        "tails": found["tails"]["count"],
+        "foreign": found["foreign"]["count"],
+        "right_auc": round(area(right, truth), 4),
+        "confidence_auc": found["confidence"].get("auc"),
+        "same_decision": round(float(np.mean(same)), 4),
+        "same_under_float_numbers": round(float(np.mean(basis.same(entry.file))), 4),
+    }
+
+
+def layers(full: Trained, calibration: Rows, basis: Basis, data: Data, keep: Path, advance: Advance) -> dict[str, Any]:
+    """Each layer alone in int8, and alone in float; the verdict on the one whose rounding changes most."""
+    net = quantize.exported(full, data.projection.spec)
+    whole_file, found = sensitivity.splits(net, calibration)
+    base = basis.same(whole_file)
+    rows: list[dict[str, Any]] = []
+    sames: dict[str, list[bool]] = {}
+    for i, split in enumerate(found):
+        sames[split.layer] = basis.same(split.spared)
+        rows.append(
+            {
+                "layer": split.layer,
+                "alone_changes": sum(not same for same in basis.same(split.alone)),
+                "spared_changes": sum(not same for same in sames[split.layer]),
+                "spared_bytes": len(split.spared),
+            }
+        )
+        advance("layers", i + 1, len(found))
+    worst = min(rows, key=lambda row: (row["spared_changes"], -row["alone_changes"]))
+    spared = next(split.spared for split in found if split.layer == worst["layer"])
+    times = race({"int8": whole_file, "spared": spared}, data.rows)
+    grown = (len(spared) / len(whole_file) - 1, times["spared"]["median"] / times["int8"]["median"] - 1)
+    verdict = sensitivity.judge(str(worst["layer"]), {"int8": base, "spared": sames[worst["layer"]]}, grown)
+    if verdict.stays_float:
+        write_whole(keep / "worst-in-float.tflite", spared)
+    return {
+        "decisions": len(base),
+        "int8_changes": sum(not same for same in base),
+        "int8_bytes": len(whole_file),
+        "each": rows,
+        "verdict": {**asdict(verdict), "grown": grown, "stays_float": verdict.stays_float, "reason": verdict.reason},
+    }
+
+
+def race(files: Mapping[str, bytes], rows: Rows) -> dict[str, dict[str, Any]]:
+    """Milliseconds of processor time for one hypothesis; all nets take turns, so that what disturbs disturbs all."""
+    inputs = rows.chosen(np.arange(min(RACE_ROWS, len(rows)))).inputs
+    open_nets = {name: quantize.runner(file) for name, file in files.items()}
+    times: dict[str, list[float]] = {name: [] for name in files}
+    for turn in range(RACE_ROUNDS + 1):
+        for name, net in open_nets.items():
+            began = time.thread_time()
+            quantize.answers(net, inputs)
+            if turn:  # the first one warms up
+                times[name].append(1000 * (time.thread_time() - began) / len(inputs))
+    return {
+        name: {"median": round(float(np.median(ms)), 4), "spread": [round(min(ms), 4), round(max(ms), 4)]}
+        for name, ms in times.items()
+    }
+
+
+def front(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Nets that no other one beats in bytes, milliseconds and orders at once."""
+
+    def worse(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        pairs = [(one[k], other[k]) for k in ("compressed", "ms")] + [(-one["strict_both"], -other["strict_both"])]
+        return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+
+    return [name for name, row in rows.items() if not any(worse(row, other) for other in rows.values())]
+
+
+def _made(way: str, share: float, start: Trained, course: compress.Course) -> compress.Slim:
+    def advance(done: int, total: int) -> None:
+        del done, total
+
+    if way == "as trained":
+        return compress.Slim(quantize.exported(start, course.spec), start.weights)
+    if way == "trained on":
+        return compress.trained_on(start, course, advance)
+    if way == "channels":
+        return compress.structured(start, share, course, advance)
+    if way == "weights":
+        return compress.magnitude(start, share, course, advance)
+    return compress.aware(start, course, advance, sparse=share > 0)
+
+
+def _decisions(after: Sequence[Judged], fusion: Fusion) -> tuple[tuple[int, bool], ...]:
+    """Which meaning, and whether it is asked about."""
+    return tuple((j.best, whole(j.values, fusion) < fusion.doubt) for j in after)
+
+
+def _key(full: Trained, data: Data, course: compress.Course) -> str:
+    basis = digest(data.rows, data.projection.to_bytes(), full.weights)
+    content = json.dumps([STUDY_FORMAT, basis, asdict(full.shape), asdict(course.tuning), course.seed])
+    return hashlib.sha256(content.encode()).hexdigest()[:20]
+
+
+def _file_of(entry: Entry) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in entry.name).split()) + ".npz"
+
+
+def _keep(entry: Entry, keep: Path) -> None:
+    arrays: dict[str, Any] = {f"w{i:03d}": w for i, w in enumerate(entry.weights)}
+    arrays |= {"file": np.frombuffer(entry.file, np.uint8), "size": np.array([entry.parameters, entry.operations])}
+    write_whole(keep / _file_of(entry), archive(arrays))
+
+
+def _read(entry: Entry, keep: Path) -> Entry:
+    with np.load(keep / _file_of(entry)) as kept:
+        parameters, operations = map(int, kept["size"])
+        weights = tuple(kept[name] for name in kept.files if name.startswith("w"))
+        return Entry(entry.way, entry.share, entry.precision, kept["file"].tobytes(), parameters, operations, weights)
