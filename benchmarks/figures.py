@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fused_tables, home_report, replay, scheduler_report
+from benchmarks import fused_tables, home_report, replay, scheduler_report, sound
 
 HEAD = """# Figures
 
@@ -189,6 +189,7 @@ TITLES = {
     "replay": "Decisions made again from their records",
     "home": "A home",
     "fused": "The fused model",
+    "sound": "From sound alone",
     "scheduler": "Answers in time under load",
 }
 SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -199,6 +200,7 @@ SECTIONS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "start": _start,
     "home": home_report.section,
     "fused": fused_tables.section,
+    "sound": sound.section,
     "scheduler": scheduler_report.section,
     "replay": replay.section,
 }

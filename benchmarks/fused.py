@@ -81,7 +81,7 @@ def measure(judged: Sequence[Judged], context: Context, fusions: Mapping[str, Fu
         systems[name] = [(row.case, decided(row.with_net(name, fusion), context)) for row in half]
     return {
         "half": "B",
-        "systems": {name: _figures(rows) for name, rows in systems.items()},
+        "systems": {name: figures(rows) for name, rows in systems.items()},
         "paired": {name: _paired(rows, systems[ALONE]) for name, rows in systems.items() if name != ALONE},
         "best_of_list": _best_of_list([row for row in half if row.case.kind == ORDERS]),
         "fusions": {name: _plain(fusion) for name, fusion in fusions.items()},
@@ -101,7 +101,8 @@ def _plain(fusion: Fusion) -> dict[str, Any]:
     }
 
 
-def _figures(rows: Rows) -> dict[str, Any]:
+def figures(rows: Rows) -> dict[str, Any]:
+    """All figures of one system, from its answers to the cases."""
     orders = [row for row in rows if row[0].kind == ORDERS]
     return {
         "orders": {group: _kept(found) for group, found in grouped(orders).items()},

@@ -97,6 +97,16 @@ def fused(args: argparse.Namespace) -> int:
     return _finish(args, document.document("fused", _command(args), results, _limited(args)), fused_tables.show)
 
 
+def sound(args: argparse.Namespace) -> int:
+    """`assistant bench sound`."""
+    from assistant.grammar.load import load_context
+    from benchmarks import sound as bench
+
+    config = _config(args)
+    results = bench.measure(args, config, open_recognizer(config), load_context(args.context or "barista"))
+    return _finish(args, document.document("sound", _command(args), results, _limited(args)), bench.show)
+
+
 def latency(args: argparse.Namespace) -> int:
     """`assistant bench latency`, with `--felt` also what a person feels."""
     from assistant.grammar.load import load_context

@@ -54,6 +54,11 @@ def facts(name: str, folder: Path) -> dict[str, Any]:
     for v in m.variants:
         cost = "" if v.milliseconds is None else f", {v.milliseconds:.2f} ms a hypothesis"
         found[v.cost] = f"{v.precision}, {v.parameters:,} parameters, {v.bytes / 1024:.0f} KiB{cost}"
+    if m.sound is not None:
+        s = m.sound
+        size = f"{s.precision}, {s.parameters:,} parameters, {s.bytes / 1024:.0f} KiB"
+        found["sound alone"] = f"{size}; acts from {s.gate.accept:.0%} sure on, asks from {s.gate.ask:.0%} on"
+        found["heads"] = ", ".join(f"{h.slot or name} {len(h.labels) - 1}" for name, h in m.heads.items())
     return found
 
 
@@ -67,7 +72,10 @@ def faults(folder: Path) -> list[dict[str, str]]:
     except ModelError as error:
         return [{"path": MANIFEST_FILE, "what": error.what}]
     found = []
-    for name, digest in ((FEATURES_FILE, manifest.features_sha256), *((v.file, v.sha256) for v in manifest.variants)):
+    made = [(FEATURES_FILE, manifest.features_sha256), *((v.file, v.sha256) for v in manifest.variants)]
+    if manifest.sound is not None:
+        made += [(manifest.sound.file, manifest.sound.sha256), (manifest.sound.basis_file, manifest.sound.basis_sha256)]
+    for name, digest in made:
         try:
             check_file(folder / name, digest)
         except ModelError as error:
