@@ -13,9 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from assistant.grammar.home import GENERIC
-from assistant.grammar.household import Area, Device, Home, NamedList, Scene, folded
+from assistant.grammar.household import EMPTY, Area, Device, Home, NamedList, Scene, folded
 from assistant.grammar.tree import ListValue, Node, NumberList, Place, RuleRef, Sequence, SlotList, Text, TextList
-from assistant.types import EMPTY
 
 IN_AREA = "in_area"
 """Rule of a context for what stands between a device and its area: "in [the|my]"."""

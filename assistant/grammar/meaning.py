@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from assistant.grammar.household import EMPTY
 from assistant.grammar.together import repeats
 from assistant.grammar.tokens import TokenNetwork
 from assistant.grammar.tree import Wildcard
-from assistant.types import EMPTY
 
 LOOP_TOKENS = 3
 """Free words in which so many tokens come a second time are a loop, not a thing."""
