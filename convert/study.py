@@ -299,7 +299,7 @@ def _file_of(entry: Entry) -> str:
 
 def _keep(entry: Entry, keep: Path) -> None:
     arrays: dict[str, Any] = {f"w{i:03d}": w for i, w in enumerate(entry.weights)}
-    arrays |= {"file": np.frombuffer(entry.file, np.uint8), "size": np.array([entry.parameters, entry.operations])}
+    arrays |= {"net": np.frombuffer(entry.file, np.uint8), "size": np.array([entry.parameters, entry.operations])}
     write_whole(keep / _file_of(entry), archive(arrays))
 
 
@@ -307,4 +307,4 @@ def _read(entry: Entry, keep: Path) -> Entry:
     with np.load(keep / _file_of(entry)) as kept:
         parameters, operations = map(int, kept["size"])
         weights = tuple(kept[name] for name in kept.files if name.startswith("w"))
-        return Entry(entry.way, entry.share, entry.precision, kept["file"].tobytes(), parameters, operations, weights)
+        return Entry(entry.way, entry.share, entry.precision, kept["net"].tobytes(), parameters, operations, weights)
