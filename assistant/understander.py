@@ -134,6 +134,7 @@ class Understander:
             elapsed_ms=1000 * max(self.clock.monotonic() - ended_s, 0.0),
             waiting=waiting,
             from_sound=self.can_answer_from_sound(prepared.context),
+            again=prepared.context.settings.look_again,
         )
         return self._session(prepared, pick.effort, lambda: scheduler.late(pick)), pick
 

@@ -53,8 +53,9 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     understander = build_understander(config)
     if not isinstance(understander.recognizer, Adjustable):
         raise PluginError("needs the engine moonshine", where="bench scheduler", remedy="--engine moonshine")
-    sound = understander.can_answer_from_sound(understander.context)
-    plans = tuple(p for p in PLANS if (not args.quick or p.name in QUICK_PLANS) and (sound or p.effort is not None))
+    sound, again = understander.can_answer_from_sound(understander.context), understander.context.settings.look_again
+    fitting = [plan for plan in PLANS if plan.fits(from_sound=sound, again=again)]
+    plans = tuple(plan for plan in fitting if not args.quick or plan.name in QUICK_PLANS)
     moments = min(args.limit or MOMENTS, QUICK_MOMENTS if args.quick else MOMENTS)
     heard = _heard(moments + CALIBRATED_ON, config.listen.vad)
     tried, heard = heard[:CALIBRATED_ON], heard[CALIBRATED_ON:]

@@ -126,8 +126,9 @@ def _measured(
         before_each()
         u.hear(utterance, u.prepared, plan.effort, plan.fused, lambda: False)
 
-    sound = u.can_answer_from_sound(u.context)
-    plans = [p for p in PLANS if (sound if p.effort is None else not engine.ready(p.effort))]
+    sound, again = u.can_answer_from_sound(u.context), u.context.settings.look_again and config.recognize.again
+    fitting = [plan for plan in PLANS if plan.fits(from_sound=sound, again=again)]
+    plans = [plan for plan in fitting if plan.effort is None or not engine.ready(plan.effort)]
     identity, board = this_board(threads=config.recognize.threads), Board()
     one_thread = config.recognize.threads == 1 and not isinstance(engine, RemoteRecognizer)
     watts = board_prior(identity.board).watts

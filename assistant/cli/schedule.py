@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from assistant.cli import measuring, schedule_day
 from assistant.cli.output import add_json_option, print_json, styled, table
 from assistant.cli.schedule_day import BARS, recorded_picks, speech_s
-from assistant.cli.scheduling import board_profile, configured_plans, objective, open_policy, understands_sound
+from assistant.cli.scheduling import always_measured, board_profile, context_plans, objective, open_policy
 
 if TYPE_CHECKING:
     from assistant.config import Config
@@ -67,7 +67,7 @@ def _status(args: argparse.Namespace) -> int:
     config = load_settings(args).config
     scheduler, profile = _scheduler(config)
     time.sleep(RATES_OVER_S)
-    status = scheduler.status(SHOWN_S, from_sound=understands_sound(config))
+    status = scheduler.status(SHOWN_S, from_sound=True, again=True)
     if args.json:
         print_json(
             {
@@ -105,7 +105,7 @@ def _scheduler(config: Config) -> tuple[Scheduler, Profile]:
     from assistant.schedule.board import Board
     from assistant.schedule.scheduler import Scheduler
 
-    clock, plans = SystemClock(), configured_plans(config)
+    clock, plans = SystemClock(), context_plans(config)
     profile = board_profile(config, plans)
     scheduler = Scheduler(
         profile,
@@ -165,7 +165,7 @@ def _factor(status: Status) -> float:
 def _stale(config: Config, profile: Profile) -> tuple[str, ...]:
     from assistant.schedule.profile import stale, this_board
 
-    names = [plan.name for plan in configured_plans(config) if plan.effort is not None]
+    names = always_measured(context_plans(config))
     return stale(profile, this_board(threads=config.recognize.threads), names)
 
 
@@ -192,7 +192,7 @@ def _watch(args: argparse.Namespace) -> int:
     with Live(console=Console(), auto_refresh=False, transient=False) as live:
         while left is None or left > 0:
             time.sleep(REFRESH_S)
-            status = scheduler.status(SHOWN_S, from_sound=understands_sound(config))
+            status = scheduler.status(SHOWN_S, from_sound=True, again=True)
             pressures = [*pressures, status.signals.pressure or 0.0][-60:]
             lines = [
                 *_status_lines(config, scheduler, profile, status),

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from assistant.cli.output import print_json, table
-from assistant.cli.scheduling import board_profile, configured_plans, objective, open_policy, understands_sound
+from assistant.cli.scheduling import board_profile, context_plans, objective, open_policy
 from assistant.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.hours <= 24 * 31:
         raise UsageError("--hours must be above 0 and at most a month", where="schedule simulate")
     config = load_settings(args).config
-    sound = understands_sound(config)
-    plans = tuple(plan for plan in configured_plans(config) if plan.effort is not None or sound)
+    plans = context_plans(config)
     profile = _profile_of(config, plans, args.board)
     goal = objective(config, SystemClock())
     if args.recorded:

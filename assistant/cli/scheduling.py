@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from assistant.errors import PluginError, StorageError, UsageError
 if TYPE_CHECKING:
     from assistant.clock import Clock as Time
     from assistant.config import Config
+    from assistant.grammar.tree import Context
     from assistant.recognize.engine import Recognizer
     from assistant.schedule.frequency import Clock
     from assistant.schedule.plans import Plan
@@ -82,26 +83,35 @@ def configured_plans(config: Config) -> tuple[Plan, ...]:
     from assistant.types import Effort
 
     r = config.recognize
-    within = tuple(plan for plan in PLANS if plan.effort is None or plan.effort.width <= r.beam)
+    fitting = [plan for plan in PLANS if plan.fits(from_sound=True, again=r.again)]
+    within = tuple(plan for plan in fitting if plan.effort is None or plan.effort.width <= r.beam)
     if not any(plan.effort for plan in within):
         within = (*within, Plan(f"beam-{r.beam}", Effort(r.beam, r.prune), 1.0))
     return within if config.understand.fused == "on" else tuple(replace(plan, fused="") for plan in within)
 
 
-def understands_sound(config: Config) -> bool:
-    """Whether a net understands the configured context from sound alone."""
-    from assistant.cli.finding import bundle_roots, open_context
+def context_plans(config: Config) -> tuple[Plan, ...]:
+    """Those of the configured plans that the configured context can use."""
+    from assistant.cli.finding import open_context
+
+    context = open_context(config)
+    sound, again = _understands_sound(config, context), context.settings.look_again
+    return tuple(plan for plan in configured_plans(config) if plan.fits(from_sound=sound, again=again))
+
+
+def _understands_sound(config: Config, context: Context) -> bool:
+    """Whether some bundle understands `context` from sound alone."""
+    from assistant.cli.finding import bundle_roots
     from assistant.errors import AssistantError
     from assistant.understand.fused.bundle import bundle_folders
     from assistant.understand.fused.manifest import read_manifest
 
-    wanted = open_context(config).hash
     for folder in bundle_folders(bundle_roots(config)):
         try:
             manifest = read_manifest(folder)
         except AssistantError:  # whoever opens it will say so
             continue
-        if manifest.sound is not None and manifest.context_hash == wanted:
+        if manifest.sound is not None and manifest.context_hash == context.hash:
             return True
     return False
 
@@ -129,6 +139,11 @@ def spared(config: Config) -> Config:
     return replace(config, listen=listen, audio=audio, speak=speak)
 
 
+def always_measured(plans: Iterable[Plan]) -> list[str]:
+    """The names of those that every calibration measures: sound alone and a second look are only for some contexts."""
+    return [plan.name for plan in plans if plan.fits(from_sound=False, again=False)]
+
+
 def profile_file(config: Config) -> Path:
     """Where this board's profile is kept."""
     from assistant.folders import folders
@@ -143,7 +158,7 @@ def board_profile(config: Config, plans: tuple[Plan, ...], tell: Callable[[str],
     from assistant.schedule.priors import completed, estimate
 
     now = profiles.this_board(threads=config.recognize.threads)
-    names = [plan.name for plan in plans if plan.effort is not None]
+    names = always_measured(plans)
     try:
         found = profiles.load(profile_file(config))
     except StorageError as error:

@@ -197,10 +197,18 @@ class Scheduler:
             self._state.before = counters
             self._state.between.spoke(counters.at)
 
-    def choose(self, speech_s: float, *, elapsed_ms: float = 0.0, waiting: int = 0, from_sound: bool = False) -> Pick:
+    def choose(
+        self,
+        speech_s: float,
+        *,
+        elapsed_ms: float = 0.0,
+        waiting: int = 0,
+        from_sound: bool = False,
+        again: bool = False,
+    ) -> Pick:
         """The plan for an utterance of `speech_s` that ended `elapsed_ms` ago, behind `waiting` others.
 
-        from_sound: it can be understood from sound alone.
+        from_sound, again: it can be understood from sound alone; what is doubtful in it can be looked at again.
         """
         at = self._clock.monotonic()
         counters = self._board.read(at)
@@ -210,7 +218,8 @@ class Scheduler:
             signals = signals_of(state.before, counters, state.heat, waiting)
             objective = self._objective()
             budget_ms = max(objective.p95_ms - elapsed_ms, LEAST_BUDGET_SHARE * objective.p95_ms) / (1 + waiting)
-            situation = self._situation(at, speech_s, budget_ms, signals, objective, from_sound=from_sound)
+            plans = [plan for plan in self.plans if plan.fits(from_sound=from_sound, again=again)]
+            situation = self._situation(at, speech_s, budget_ms, signals, objective, plans)
             choice = self.policy.choose(situation)
             state.switches += bool(state.history.plan) and choice.plan.name != state.history.plan
             state.history = choice.history
@@ -287,7 +296,7 @@ class Scheduler:
                 )
                 state.history = replace(state.history, plan=pick.plan)
 
-    def status(self, speech_s: float = 2.0, *, from_sound: bool = False) -> Status:
+    def status(self, speech_s: float = 2.0, *, from_sound: bool = False, again: bool = False) -> Status:
         """What it knows now, and would forecast for an utterance of `speech_s`."""
         at = self._clock.monotonic()
         counters = self._board.read(at)
@@ -297,7 +306,8 @@ class Scheduler:
             signals = signals_of(state.before, counters, state.heat)
             state.before = counters
             objective = self._objective()
-            situation = self._situation(at, speech_s, objective.p95_ms, signals, objective, from_sound=from_sound)
+            plans = [plan for plan in self.plans if plan.fits(from_sound=from_sound, again=again)]
+            situation = self._situation(at, speech_s, objective.p95_ms, signals, objective, plans)
             return Status(
                 at,
                 signals,
@@ -317,11 +327,9 @@ class Scheduler:
         budget_ms: float,
         signals: Signals,
         objective: Objective,
-        *,
-        from_sound: bool,
+        plans: Sequence[Plan],
     ) -> Situation:
-        slow = slowdown(signals, self.profile.at_clock)
-        plans = [plan for plan in self.plans if plan.effort is not None or from_sound] or self.plans
+        slow, plans = slowdown(signals, self.profile.at_clock), plans or self.plans
         forecasts = sorted(
             (self._forecast(plan, speech_s, slow, signals, at) for plan in plans), key=lambda f: f.likely_ms
         )

@@ -6,7 +6,7 @@ import re
 import runpy
 from pathlib import Path
 
-from assistant.schedule.plans import PLANS
+from assistant.schedule.plans import BY_NAME, PLANS
 from assistant.testing import check_policy
 
 
@@ -25,8 +25,10 @@ def test_the_policy_in_the_page_is_one_in_about_twenty_lines(repository: Path, t
 
 def test_the_table_of_plans_is_the_programs(repository: Path) -> None:
     rows = re.findall(
-        r"^\| (beam-\d+) \| (\d+), (\d+)(?: nats)? \| ([\d.]+) % \|", page(repository), flags=re.MULTILINE
+        r"^\| (beam-[\w-]+) \| (\d+), (\d+)(?: nats)? \| (\w+) \| ([\d.]+) % \|", page(repository), flags=re.MULTILINE
     )
-    found = [(name, int(width), float(prune), float(accuracy)) for name, width, prune, accuracy in rows]
-    plans = [plan for plan in PLANS if plan.effort is not None]
-    assert found == [(p.name, p.effort.width, p.effort.prune, round(100 * p.accuracy, 1)) for p in plans if p.effort]
+    found = [(name, int(width), float(prune), net, float(accuracy)) for name, width, prune, net, accuracy in rows]
+    assert found == [
+        (p.name, p.effort.width, p.effort.prune, p.fused, round(100 * p.accuracy, 1)) for p in PLANS if p.effort
+    ]
+    assert f"| sound | none | its own | {100 * BY_NAME['sound'].accuracy:.1f} % |" in page(repository)

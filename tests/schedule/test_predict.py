@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +42,40 @@ def test_the_quantile_covers_95_percent_in_steady_load(slow: float, spread: floa
 def test_it_covers_95_percent_of_times_with_a_heavy_tail() -> None:
     noise = 0.15 * np.random.default_rng(3).standard_t(3, 3000)
     assert 0.93 <= covered(noise, 2.0, 4) <= 0.97
+
+
+MEASURED_IDLE = {
+    "beam-2": Cost(base_ms=16.456, per_s_ms=14.087, spread=0.1563),
+    "beam-4": Cost(base_ms=18.449, per_s_ms=16.116, spread=0.1559),
+    "beam-8": Cost(base_ms=13.788, per_s_ms=19.49, spread=0.1702),
+    "beam-16": Cost(base_ms=22.278, per_s_ms=22.143, spread=0.2108),
+}
+"""What `assistant calibrate` measured before, on the machine of the recorded times."""
+
+
+def test_it_covers_95_percent_of_the_times_that_a_busy_machine_really_took(repository: Path) -> None:
+    with (repository / "tests/fixtures/schedule/steady.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    belief, within = Belief(), []
+    for row in rows:
+        at, speech_s, slow, ms = (float(row[name]) for name in ("at_s", "speech_s", "slowdown", "ms"))
+        cost = MEASURED_IDLE[row["plan"]]
+        predicted = predict(cost, speech_s, slow, belief, at)
+        within.append(ms <= predicted.late_ms)
+        belief = learn(belief, cost, speech_s, slow, ms, at, predicted=predicted)
+    assert len(rows) == 260
+    assert 0.93 <= np.mean(within) <= 0.97
+    assert within[:20].count(False) <= 4  # nothing was known of the load at first
+
+
+def test_a_run_of_misses_widens_the_quantile_at_once() -> None:
+    belief, z = Belief(), [Belief().z]
+    for at in range(6):
+        predicted = predict(COST, 2.0, 1.0, belief, 5.0 * at)
+        belief = learn(belief, COST, 2.0, 1.0, 1.3 * predicted.late_ms, 5.0 * at, predicted=predicted)
+        z.append(belief.z)
+    assert z[-1] > z[0] + 1.0
+    assert all(b >= a for a, b in itertools.pairwise(z))
 
 
 @given(st.floats(1.5, 20.0), st.floats(0.5, 5.0))
