@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,11 @@ def of_answers(rows: Rows, right: NDArray[np.float32], whole: NDArray[np.float32
         labels = (f"not {name}", name)
         truth, said = ([labels[int(yes)] for yes in column] for column in (true > 0.5, logit > 0))
         counts = confusion(labels, truth, said)
-        found[name] = {"labels": labels, "confusion": counts.tolist(), "classes": scores(labels, counts)}
+        found[name] = {
+            "labels": labels,
+            "confusion": counts.tolist(),
+            "classes": [asdict(one) for one in scores(labels, counts)],
+        }
     return found
 
 

@@ -49,10 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         arguments = build_parser().parse_args(words)
-        if arguments.verb in ("build", "estimate", "explain"):
+        if arguments.verb in ("build", "study", "estimate", "explain"):
             check_extra()
         verbs = {
             "build": _build,
+            "study": _study,
             "estimate": _estimate,
             "compare": _compare,
             "inspect": _inspect,
@@ -77,6 +78,12 @@ def build_parser() -> Parser:
     build = verbs.add_parser("build", help="make a bundle")
     build.add_argument("--out", type=Path, required=True, help="folder of the bundle")
     _add_amounts(build)
+    study = verbs.add_parser("study", help="smaller nets side by side: size, speed, what each loses, layer by layer")
+    study.add_argument("--out", type=Path, required=True, help="folder of study.json, study.html and the nets")
+    study.add_argument("--tuning", type=int, help="epochs that each smaller net is trained on for (2)")
+    study.add_argument("--folds", type=int, default=0, help="also train anew without each Kth of voices, and of noises")
+    _add_amounts(study)
+    study.set_defaults(sound_takes=0)
     estimate = verbs.add_parser("estimate", help="what a build takes, or a thousand, or a million sentences")
     estimate.add_argument("--contexts", type=int, default=1, help="so many like --context")
     estimate.add_argument("--sentences", type=int, default=0, help="one that has so many, each spoken and heard once")
@@ -110,6 +117,7 @@ def _add_amounts(build: argparse.ArgumentParser) -> None:
     build.add_argument("--rate", type=float, help="highest learning rate")
     build.add_argument("--jobs", type=int, default=1, help="processes that make data")
     build.add_argument("--cluster", default="", help="a Ray cluster makes it: its address, or `local`")
+    build.add_argument("--workers", type=int, default=1, help="processes that train one net together")
     build.add_argument("--variants", default="full,lite,tiny", help="cost classes, dearest first")
     build.add_argument(
         "--judge", action="store_true", help="calibrate on half A of the labelled orders and report on half B"
@@ -149,6 +157,30 @@ def _build(arguments: argparse.Namespace) -> None:
     write_report(report, built, manifest)
     sizes = ", ".join(f"{variant.cost} {variant.bytes / 1024:.0f} KiB" for variant in manifest.variants)
     print(f"{arguments.out}: {sizes}, in {built.seconds / 60:.1f} min; report: {report}")
+
+
+def _study(arguments: argparse.Namespace) -> None:
+    import json
+    from dataclasses import replace
+
+    from convert.compress import TUNING
+    from convert.files import write_whole
+    from convert.progress import Bars
+    from convert.study import study
+    from convert.study_report import write_study
+
+    order = _order(arguments)
+    tuning = replace(TUNING, epochs=arguments.tuning or TUNING.epochs)
+    with Bars().shown() as bars:
+        made = study(order, tuning, arguments.folds, bars.advance, bars.tell)
+    for name, entry in made.entries.items():
+        plain = "-".join("".join(c if c.isalnum() else " " for c in name).split())
+        write_whole(arguments.out / f"{plain}.tflite", entry.file)
+    write_whole(arguments.out / "study.json", json.dumps(made.found, indent=1).encode())
+    command = [PROGRAM, "study", *shlex.split(repeatable(arguments))[2:-2], "--out", arguments.out.name]
+    write_study(arguments.out / "study.html", arguments.out.name, shlex.join(command), made.found)
+    print(made.found["layers"]["verdict"]["reason"])
+    print(f"{arguments.out / 'study.html'}: {len(made.entries)} nets; none beats {', '.join(made.found['front'])}")
 
 
 def _build_sound(arguments: argparse.Namespace) -> None:
@@ -211,6 +243,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         precisions=arguments.precisions,
         costs=costs,
         cluster=arguments.cluster,
+        workers=arguments.workers,
     )
 
 
@@ -237,6 +270,7 @@ def repeatable(arguments: argparse.Namespace) -> str:
         value = getattr(arguments, name)
         if value not in (None, ""):
             words += [f"--{name.replace('_', '-')}", Path(value).name if name == "context" else str(value)]
+    words += ["--workers", str(arguments.workers)] if arguments.workers > 1 else []
     words += [f"--{name}" for name in ("quick", "judge", "precisions") if getattr(arguments, name)]
     return shlex.join([*words, "--out", f"models/{arguments.out.name}"])
 

@@ -1,4 +1,4 @@
-"""One HTML page about a study: what each way of making the net smaller costs and brings, layer by layer, fold by fold."""
+"""One HTML page about a study: what each way of making the net smaller costs and brings, by layer and by fold."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ MARKS = {
 def write_study(file: Path, name: str, command: str, found: Mapping[str, Any]) -> None:
     """Write the page. Raises StorageError."""
     basis = "the labelled orders" if found["judged_by"] == "recordings" else "validation takes"
+    said = (
+        f"<p>Measured by <code>{html.escape(command)}</code> on {basis}. Every net but “as trained” was trained on for "
+        f"{found['tuning']['epochs']} epochs. Times are processor time, one thread, all nets by turns in one run.</p>"
+    )
     parts = [
         f"<h1>{html.escape(name)}: smaller nets side by side</h1>",
-        f"<p>Measured by <code>{html.escape(command)}</code> on {basis}. Every net but “as trained” was trained on for "
-        f"{found['tuning']['epochs']} epochs. Times are processor time, one thread, all nets by turns in one run.</p>",
+        said,
         picture(_curves(found["entries"]), "accuracy against size and speed"),
         _entries(found),
         "<h2>Layers</h2>",
