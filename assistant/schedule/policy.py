@@ -19,8 +19,8 @@ from assistant.schedule.signals import Signals, in_words
 MINUTE_S = 60.0
 MOST_SWITCHES = 6
 """Changes of plan in any minute."""
-SWITCHES_BEFORE_UP = 3
-"""With more in the last minute it does not go up: that leaves two steps down, the second to the cheapest plan."""
+SWITCHES_BEFORE_UP = 4
+"""With more in the last minute it does not go up: that leaves a step down, to the cheapest plan."""
 HOLD_S = 8.0
 """After a change, no step up for so long."""
 UP_MARGIN = 0.85
@@ -36,7 +36,8 @@ SURE = 0.05
 HOPELESS = 0.5
 """Where even the quickest plan is more likely late than this, nothing is in time, and it runs."""
 WORTH_A_STEP = 0.01
-"""A plan that is in time is not given up for a cheaper one that is worth less than so much more."""
+"""A plan that is in time is not given up for one that is worth less than so much more, except for a dearer one when
+nothing has changed for a minute: changes are few, and kept for what counts."""
 COOL_BEFORE_S = 60.0
 """A board that would throttle within this time runs nothing dear."""
 LOW_BATTERY = 0.15
@@ -275,10 +276,11 @@ def _up(situation: Situation, allowed: tuple[Forecast, ...], now: Forecast, hist
     margin_ms = UP_MARGIN * situation.budget_ms
     value = _value(now, situation.objective)
     dearer = [f for f in allowed if f.likely_ms > now.likely_ms and _value(f, situation.objective) > value]
+    least = WORTH_A_STEP if history.switches else 0.0
     better = [
         f
         for f in dearer
-        if all(_worth(f, situation, ms) > _worth(now, situation, ms) for ms in (margin_ms, situation.budget_ms))
+        if all(_worth(f, situation, ms) > _worth(now, situation, ms) + least for ms in (margin_ms, situation.budget_ms))
     ]
     likely = [f for f in dearer if f.likely_ms <= UP_MARGIN * situation.budget_ms]
     last = history.switches[-1] if history.switches else None
