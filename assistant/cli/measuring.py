@@ -134,7 +134,8 @@ def _measured(
     watts = board_prior(identity.board).watts
     with progress("measuring", len(utterances)) as advance:
         found = measure(plans, utterances, run, board, one_thread=one_thread, typical_w=watts, advance=advance)
-    clocks = measure_clocks(clock_of(config), plans, utterances, run, board, one_thread=one_thread)
+    timer = time.thread_time if one_thread else time.perf_counter
+    clocks = measure_clocks(clock_of(config), plans, utterances, run, board, timer=timer)
     return measured(found.costs, identity, time.time(), clocks), found
 
 

@@ -83,8 +83,9 @@ def measure_clocks(
     run: Run,
     board: Board,
     *,
-    one_thread: bool = True,
+    timer: Callable[[], float] = time.thread_time,
     most_s: float = CLOCKS_MOST_S,
+    settles_s: float = SETTLES_S,
 ) -> tuple[AtClock, ...]:
     """How much longer the cheapest and the dearest of `plans` take at lower clocks; the limit is put back at the end.
 
@@ -92,7 +93,6 @@ def measure_clocks(
     """
     if not clock.permitted():
         return ()
-    timer = time.thread_time if one_thread else time.perf_counter
     pairs = [(plan, utterance) for utterance in utterances[:CLOCK_UTTERANCES] for plan in (plans[0], plans[-1])]
     idle_w = board.read(0.0).power_w
 
@@ -111,7 +111,7 @@ def measure_clocks(
             if time.perf_counter() - began_s > most_s:
                 break
             clock.at(share)
-            time.sleep(SETTLES_S)
+            time.sleep(settles_s)
             factor = statistics.median(t / max(u, 1e-6) for t, u in zip(times_s(), usual_s, strict=True))
             power_w = board.read(0.0).power_w
             above_w = None if power_w is None or idle_w is None else round(max(power_w - idle_w, 0.0), 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from assistant.cli.main import main
@@ -45,6 +46,17 @@ def test_a_damaged_profile_is_said_and_estimates_are_used(
     (state / FILE).write_text("{")
     assert run(state, "schedule", "status", "--json") == 0
     assert json.loads(capsys.readouterr().out)["profile"]["estimated"]
+
+
+def test_a_profile_of_another_board_is_said_and_estimates_are_used(
+    state: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    cost = Cost(base_ms=5.0, per_s_ms=20.0, spread=0.1, n=9)
+    elsewhere = msgspec.structs.replace(this_board(), board="Raspberry Pi 4 Model B Rev 1.4")
+    save(measured({plan.name: cost for plan in PLANS}, elsewhere, 1.7e9), state / FILE)
+    assert run(state, "schedule", "status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["profile"]["estimated"]
+    assert "the profile is of another board (Raspberry Pi 4 Model B Rev 1.4)" in caplog.text
 
 
 def test_a_day_is_simulated_the_same_each_time(state: Path, capsys: pytest.CaptureFixture[str]) -> None:

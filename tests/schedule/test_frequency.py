@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from assistant.schedule.board import Board
+from assistant.schedule.calibrate import measure_clocks
 from assistant.schedule.frequency import LEFT_OVER, Clock
+from assistant.schedule.plans import BY_NAME, Plan
+from assistant.schedule.profile import Profile, this_board
+from assistant.schedule.signals import Signals, slowdown
+from assistant.types import Utterance
+from tests.daemon.engines import utterance as spoken
 from tests.schedule.boards import FakeBoard
 
 HIGHEST_KHZ = 1_500_000
@@ -101,6 +108,42 @@ def test_a_damaged_note_is_said_and_breaks_nothing(
     board.write(f"state/{LEFT_OVER}", "{")
     assert not clock.put_back()
     assert "may be lower than it was" in caplog.text
+
+
+def test_times_at_lower_clocks_are_measured_and_used(board: FakeBoard, clock: Clock) -> None:
+    passed_s = [0.0]
+
+    def run(plan: Plan, utterance: Utterance) -> None:  # memory does not slow down with the clock: half the work
+        passed_s[0] += (1.0 if plan.name == "beam-1" else 3.0) * (0.5 + 0.5 * 1_400_000 / limit_khz(board))
+
+    plans = [BY_NAME["beam-1"], BY_NAME["beam-16"]]
+    measured = measure_clocks(
+        clock,
+        plans,
+        [spoken(0)] * 3,
+        run,
+        Board(board.root, own_s=lambda: 0.0),
+        timer=lambda: passed_s[0],
+        settles_s=0.0,
+    )
+    assert limit_khz(board) == 1_400_000
+    assert [at.share for at in measured] == pytest.approx(clock.steps(), abs=1e-3)
+    assert measured[-1].factor == pytest.approx(0.5 + 0.5 * 1400 / 600, rel=0.01)
+    profile = Profile(format=1, identity=this_board(board.root), made_at=0.0, costs={}, clocks=measured)
+    slow = Signals(frequency_share=0.4)
+    assert slowdown(slow, profile.at_clock) == pytest.approx(measured[-1].factor, rel=0.01)
+    assert slowdown(slow) == pytest.approx(2.5)
+    assert profile.at_clock(0.2) == pytest.approx(
+        2 * measured[-1].factor, rel=0.01
+    )  # below what was measured: by ratio
+
+
+def test_where_the_clock_may_not_be_changed_nothing_is_measured(tmp_path: Path) -> None:
+    def run(_plan: Plan, _utterance: Utterance) -> None:
+        raise AssertionError
+
+    absent = Clock(tmp_path / LEFT_OVER, tmp_path)
+    assert measure_clocks(absent, [BY_NAME["beam-1"]], [spoken(0)], run, Board(tmp_path)) == ()
 
 
 def test_without_cpufreq_nothing_is_permitted(tmp_path: Path) -> None:
