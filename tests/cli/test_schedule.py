@@ -49,14 +49,15 @@ def test_a_damaged_profile_is_said_and_estimates_are_used(
 
 
 def test_a_profile_of_another_board_is_said_and_estimates_are_used(
-    state: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cost = Cost(base_ms=5.0, per_s_ms=20.0, spread=0.1, n=9)
     elsewhere = msgspec.structs.replace(this_board(), board="Raspberry Pi 4 Model B Rev 1.4")
     save(measured({plan.name: cost for plan in PLANS}, elsewhere, 1.7e9), state / FILE)
     assert run(state, "schedule", "status", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["profile"]["estimated"]
-    assert "the profile is of another board (Raspberry Pi 4 Model B Rev 1.4)" in caplog.text
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["profile"]["estimated"]
+    assert "the profile is of another board (Raspberry Pi 4 Model B Rev 1.4)" in shown.err
 
 
 def test_a_day_is_simulated_the_same_each_time(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
