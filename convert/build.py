@@ -53,7 +53,8 @@ class Order:
 
     precisions: also judge the full net in every precision. costs: the variants, dearest first.
     sound: the net for sound alone, or None.
-    jobs: processes here; cluster: the address of one that does the work instead, or "".
+    jobs: processes here; cluster: the address of one that does the work instead, or "". workers: processes that
+    train one net together.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Order:
     precisions: bool = False
     costs: tuple[str, ...] = ("full", "lite", "tiny")
     cluster: str = ""
+    workers: int = 1
     sound: SoundOrder | None = None
 
     @property
@@ -184,7 +186,7 @@ def build(order: Order, advance: Advance, tell: Callable[[str], None]) -> Built:
         sound = _sound(order, shards, crew, ledger, advance)
         data = prepare(order, shards, ledger, advance)
         lesson = Lesson(data.rows, data.projection.spec, data.projection.to_bytes(), data.files)
-        recipe = Recipe(order.costs, order.schedule, order.fine_tuning, order.seed)
+        recipe = Recipe(order.costs, order.schedule, order.fine_tuning, order.seed, order.workers)
         with ledger.stage(costs.TRAIN) as spent:
             trained = train_all(recipe, lesson, order.places, crew, _counted(advance, spent, len(data.rows)))
     context: Context | None = load_context(order.folder) if order.folder else None

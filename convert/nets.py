@@ -17,9 +17,10 @@ import numpy as np
 from assistant.understand.fused.projection import FeatureSpec
 from convert import model, prune
 from convert.dataset import Rows, read_rows
-from convert.files import Places, archive, write_whole
+from convert.files import Places, write_whole
 from convert.stages import TRAINING_MEMORY
-from convert.train import Floats, Schedule, Trained, train
+from convert.together import Plan, train_together
+from convert.train import Floats, Schedule, Trained, packed_net, read_trained, train
 from convert.workers import Crew, Done, located
 
 TRAIN_FORMAT = 1
@@ -31,12 +32,13 @@ Advance = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How nets are trained. costs: which, dearest first."""
+    """How nets are trained. costs: which, dearest first. workers: processes that train one net together."""
 
     costs: tuple[str, ...]
     schedule: Schedule
     fine_tuning: Schedule
     seed: int
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,18 +90,18 @@ def train_all(recipe: Recipe, lesson: Lesson, places: Places, crew: Crew, advanc
     """The net of each cost class. Raises AssistantError."""
     first, *others = recipe.costs
     name = _name(recipe, lesson, first, None)
-    full = _kept(name, places, first) or _here(recipe, lesson, first, None, located(places, name), advance)
+    full = _kept(name, places, first) or _here(recipe, lesson, first, None, places, name, advance)
     trained, tasks = {first: full}, []
     for cost in others:
         start = prune.narrowed(full, lesson.spec, model.SHAPES[cost])
         narrow = _name(recipe, lesson, cost, start)
         if found := _kept(narrow, places, cost):
             trained[cost] = found
-        elif crew.trains:
+        elif crew.trains and recipe.workers == 1:
             shapes = (name, full.shape, narrow, cost, lesson.spec)
             tasks.append(Narrowing(lesson.files, *shapes, recipe.fine_tuning, recipe.seed))
         else:
-            trained[cost] = _here(recipe, lesson, cost, start, located(places, narrow), advance)
+            trained[cost] = _here(recipe, lesson, cost, start, places, narrow, advance)
     _side_by_side(tasks, crew, advance)
     trained |= {task.cost: read_trained(located(places, task.name), model.SHAPES[task.cost]) for task in tasks}
     return {cost: trained[cost] for cost in recipe.costs}
@@ -108,19 +110,6 @@ def train_all(recipe: Recipe, lesson: Lesson, places: Places, crew: Crew, advanc
 def keep_trained(trained: Trained, file: Path) -> None:
     """Write a trained net. Raises StorageError."""
     write_whole(file, packed_net(trained))
-
-
-def packed_net(trained: Trained) -> bytes:
-    """A trained net as a file. The time that it took is in it: only its weights are the same every time."""
-    history = np.frombuffer(json.dumps([trained.history, trained.best, trained.seconds]).encode(), np.uint8)
-    return archive({"history": history, **{f"w{i:03d}": w for i, w in enumerate(trained.weights)}})
-
-
-def read_trained(file: Path, shape: model.Shape) -> Trained:
-    """Read it again."""
-    with np.load(file) as kept:
-        history, best, seconds = json.loads(kept["history"].tobytes())
-        return Trained(shape, [kept[name] for name in kept.files if name.startswith("w")], history, best, seconds)
 
 
 def digest(rows: Rows, projection: bytes, start: Sequence[Any] | None) -> str:
@@ -137,6 +126,7 @@ def _name(recipe: Recipe, lesson: Lesson, cost: str, start: list[Floats] | None)
     schedule = asdict(recipe.schedule if start is None else recipe.fine_tuning)
     basis = digest(lesson.rows, lesson.projection, start)
     content = [TRAIN_FORMAT, asdict(model.SHAPES[cost]), schedule, recipe.seed, len(lesson.rows), basis]
+    content += [recipe.workers] if recipe.workers > 1 else []
     return f"trained/{cost}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]}.npz"
 
 
@@ -146,17 +136,30 @@ def _kept(name: str, places: Places, cost: str) -> Trained | None:
 
 
 def _here(
-    recipe: Recipe, lesson: Lesson, cost: str, start: list[Floats] | None, file: Path, advance: Advance
+    recipe: Recipe,
+    lesson: Lesson,
+    cost: str,
+    start: list[Floats] | None,
+    places: Places,
+    name: str,
+    advance: Advance,
 ) -> Trained:
-    """Train in this process, which is told of every epoch."""
+    """Train on this machine, which is told of every epoch."""
 
     def told(epoch: int, epochs: int, figures: Mapping[str, float]) -> None:
         del figures
         advance(f"train {cost}", epoch, epochs)
 
-    schedule = recipe.schedule if start is None else recipe.fine_tuning
-    done = train(lesson.rows, lesson.spec, model.SHAPES[cost], schedule, recipe.seed, told, start)
-    keep_trained(done, file)
+    shape, schedule = model.SHAPES[cost], recipe.schedule if start is None else recipe.fine_tuning
+    if recipe.workers > 1:
+        files = [located(places, file) for file in lesson.files]
+        folder = located(places, name).with_suffix("")
+        done = train_together(
+            folder, Plan(lesson.spec, shape, schedule, recipe.seed), files, recipe.workers, told, start
+        )
+    else:
+        done = train(lesson.rows, lesson.spec, shape, schedule, recipe.seed, told, start)
+    keep_trained(done, located(places, name))
     return done
 
 

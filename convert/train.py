@@ -5,10 +5,12 @@ The same rows, seed and versions give the same weights: one thread, deterministi
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from assistant.errors import AssistantError, InputError
 from assistant.understand.fused.manifest import INPUTS
 from assistant.understand.fused.projection import FeatureSpec
 from convert.dataset import Inputs, Rows
+from convert.files import archive
 from convert.model import Regularisation, Shape, build, tensorflow
 
 Floats = NDArray[np.float32]
@@ -26,6 +29,7 @@ LEAST_ROWS = 32
 ORDER_SCALE = 2.0
 """Nats that a logit of `right` is worth beside the recogniser's scores when hypotheses are ordered."""
 ABSENT = -1e4
+DISTURBED = Regularisation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,9 @@ class Trained:
 class LossError(AssistantError):
     """The loss stopped being a number. weights: those of the best epoch before, empty where there was none."""
 
-    def __init__(self, what: str, weights: list[Floats]) -> None:
+    def __init__(self, what: str, weights: Sequence[Floats] = ()) -> None:
         super().__init__(what, where="train", remedy="a lower --rate, or look for the recording that is not sound")
-        self.weights = weights
+        self.weights = list(weights)
 
 
 @dataclass(slots=True)
@@ -71,6 +75,16 @@ class _Best:
     loss: float = math.inf
     epoch: int = -1
     weights: list[Floats] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """How an epoch is judged. judge: a net for the weights; check: rows; agreed: what others who train make of it."""
+
+    shape: Shape
+    judge: Any
+    check: Rows
+    agreed: Callable[[float], float] = float
 
 
 def train(
@@ -81,49 +95,93 @@ def train(
     seed: int,
     advance: Callable[[int, int, Mapping[str, float]], None],
     start: list[Floats] | None = None,
+    regular: Regularisation | None = DISTURBED,
 ) -> Trained:
     """Train on the rows that are not for validation. start: weights to begin with (fine-tuning).
 
     Raises InputError when there is too little to train on, LossError when the loss stops being a number.
     """
+    fit, check = parted(rows)
+    tf, keras = tensorflow()
+    settle(tf, keras, seed)
+    net = build(spec, shape, regular)
+    if start is not None:
+        net.set_weights(start)
+    table = utterances(fit)
+    optimizer = optimizer_of(keras, schedule, len(table))
+    average = [tf.Variable(v, trainable=False) for v in net.trainable_variables]
+    step = stepper(tf, net, optimizer, average, schedule)
+
+    def learnt(chosen: NDArray[np.int64]) -> float:
+        return float(step(batch_of(fit, table[chosen])))
+
+    return learn(learnt, average, Trial(shape, build(spec, shape), check), schedule, len(table), seed, advance)
+
+
+def parted(rows: Rows) -> tuple[Rows, Rows]:
+    """What is trained on, and what validates. Raises InputError when there is too little."""
     fit, check = rows.chosen(~rows.valid), rows.chosen(rows.valid)
     if len(fit) < LEAST_ROWS or len(check) < 1:
         raise InputError(
             f"only {len(fit)} hypotheses to train on and {len(check)} to validate with",
             remedy="more sentences, voices or recordings",
         )
+    return fit, check
+
+
+def optimizer_of(keras: Any, schedule: Schedule, count: int) -> Any:
+    """AdamW for `count` utterances an epoch."""
+    rate = rate_of(keras, schedule, _steps(schedule, count) * schedule.epochs)
+    return keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay)
+
+
+def learn(
+    step: Callable[[NDArray[np.int64]], float],
+    average: Sequence[Any],
+    trial: Trial,
+    schedule: Schedule,
+    count: int,
+    seed: int,
+    advance: Callable[[int, int, Mapping[str, float]], None],
+) -> Trained:
+    """Epoch after epoch over `count` utterances until the validation gets no better; the best weights are returned.
+
+    step: trains on the utterances of a batch, by number, and returns the loss. average: the variables that are judged.
+    """
     began = time.perf_counter()
-    tf, keras = tensorflow()
-    settle(tf, keras, seed)
-    net = build(spec, shape, Regularisation())
-    if start is not None:
-        net.set_weights(start)
-    table = utterances(fit)
-    steps = -(-len(table) // schedule.batch)
-    optimizer = keras.optimizers.AdamW(
-        rate_of(keras, schedule, steps * schedule.epochs), weight_decay=schedule.weight_decay
-    )
-    average = [tf.Variable(v, trainable=False) for v in net.trainable_variables]
-    step = stepper(tf, net, optimizer, average, schedule)
-    judge = build(spec, shape)
+    judge = trial.judge
     rng = np.random.default_rng(seed)
     best, history = _Best(), []
     for epoch in range(schedule.epochs):
         losses = []
-        for number, chosen in enumerate(np.array_split(rng.permutation(len(table)), steps)):
-            loss = float(step(batch_of(fit, table[chosen])))
+        for number, chosen in enumerate(np.array_split(rng.permutation(count), _steps(schedule, count))):
+            loss = step(chosen)
             if not math.isfinite(loss):
                 raise _no_number(epoch, number, best)
             losses.append(loss)
         judge.set_weights([v.numpy() for v in average])
-        figures = {"loss": float(np.mean(losses)), **validate(judge, check)}
+        figures = {"loss": float(np.mean(losses)), **validate(judge, trial.check)}
+        figures["valid_loss"] = trial.agreed(figures["valid_loss"])
         history.append(figures)
         advance(epoch + 1, schedule.epochs, figures)
         if figures["valid_loss"] < best.loss:
             best = _Best(figures["valid_loss"], epoch, judge.get_weights())
         elif epoch - best.epoch >= schedule.patience:
             break
-    return Trained(shape, best.weights, history, best.epoch, time.perf_counter() - began)
+    return Trained(trial.shape, best.weights, history, best.epoch, time.perf_counter() - began)
+
+
+def packed_net(trained: Trained) -> bytes:
+    """A trained net as a file. The time that it took is in it: only its weights are the same every time."""
+    history = np.frombuffer(json.dumps([trained.history, trained.best, trained.seconds]).encode(), np.uint8)
+    return archive({"history": history, **{f"w{i:03d}": w for i, w in enumerate(trained.weights)}})
+
+
+def read_trained(file: Path, shape: Shape) -> Trained:
+    """Read it again."""
+    with np.load(file) as kept:
+        history, best, seconds = json.loads(kept["history"].tobytes())
+        return Trained(shape, [kept[name] for name in kept.files if name.startswith("w")], history, best, seconds)
 
 
 def settle(tf: Any, keras: Any, seed: int) -> None:
@@ -217,19 +275,25 @@ def rate_of(keras: Any, schedule: Schedule, steps: int) -> Any:
 
 def stepper(tf: Any, net: Any, optimizer: Any, average: list[Any], schedule: Schedule) -> Any:
     """One step of training as a graph; returns the loss. average: variables that follow the weights, or none."""
+    return tf.function(step_of(tf, net, optimizer, average, schedule, lambda value: value), reduce_retracing=True)
+
+
+def step_of(
+    tf: Any, net: Any, optimizer: Any, average: list[Any], schedule: Schedule, total: Callable[[Any], Any]
+) -> Callable[[dict[str, Any]], Any]:
+    """One step of training. total: the sum of a number over all who have a part of the batch."""
 
     def entropy(truth: Any, logit: Any, weight: Any) -> Any:
         loss = tf.nn.sigmoid_cross_entropy_with_logits(truth, logit)
-        return tf.reduce_sum(loss * weight) / (tf.reduce_sum(weight) + 1e-6)
+        return tf.reduce_sum(loss * weight) / (total(tf.reduce_sum(weight)) + 1e-6)
 
     def order(batch: dict[str, Any], right: Any) -> Any:
         """Cross-entropy of the right hypothesis among those of its utterance, scores and logits added."""
         joined = batch["offered"] + ORDER_SCALE * tf.gather(right, batch["place"])
         chance = tf.nn.log_softmax(joined, axis=1)
         lost = -tf.reduce_sum(chance * batch["said"], axis=1) / tf.maximum(tf.reduce_sum(batch["said"], axis=1), 1.0)
-        return tf.reduce_sum(lost * batch["ordered"]) / (tf.reduce_sum(batch["ordered"]) + 1e-6)
+        return tf.reduce_sum(lost * batch["ordered"]) / (total(tf.reduce_sum(batch["ordered"])) + 1e-6)
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def step(batch: dict[str, Any]) -> Any:
         with tf.GradientTape() as tape:
             out = net([batch[name] for name in INPUTS], training=True)
@@ -243,6 +307,11 @@ def stepper(tf: Any, net: Any, optimizer: Any, average: list[Any], schedule: Sch
         return loss
 
     return step
+
+
+def _steps(schedule: Schedule, count: int) -> int:
+    """Batches of an epoch."""
+    return -(-count // schedule.batch)
 
 
 def _no_number(epoch: int, number: int, best: _Best) -> LossError:
