@@ -145,6 +145,7 @@ def manifest_of(origin: Origin, projection: Projection, features: bytes, candida
         name=origin.name,
         context=context.name if context else "",
         context_hash=context.hash if context else GENERIC,
+        family=context.family if context else "",
         tokenizer_sha256=PUBLISHED_SHA256["tokenizer.bin"],
         features=projection.spec,
         features_sha256=hashlib.sha256(features).hexdigest(),

@@ -62,7 +62,7 @@ def bundle_finder(config: Config, recognizer: Recognizer) -> Callable[[Context],
     heard_by = f"{recognizer.name}/{recognizer.variant}"
 
     def find(context: Context) -> Bundle | None:
-        wanted = Wanted(context.hash, context.settings.language, heard_by)
+        wanted = Wanted(context.hash, context.settings.language, heard_by, context.family)
         return choose(bundle_folders(bundle_roots(config)), wanted, config.understand.fused)
 
     return find

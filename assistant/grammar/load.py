@@ -29,7 +29,7 @@ from assistant.grammar.places import ContextFaults, Faults, did_you_mean, read_y
 from assistant.grammar.resolve import Resolved, resolve
 from assistant.grammar.responses import read_responses
 from assistant.grammar.schema import ActionSpec, read
-from assistant.grammar.sentences import SENTENCES_FOLDER, Source, read_sentences
+from assistant.grammar.sentences import SENTENCES_FOLDER, Source, read_sentences, sentence_files
 from assistant.grammar.settings import read_settings
 from assistant.grammar.together import join
 from assistant.grammar.tree import (
@@ -86,6 +86,7 @@ def load_context(
         hash=_hash(resolved, header.settings),
         notes=(*resolved.notes, *cross_check(resolved, responses, actions, action_places)),
         home=own_home,
+        family=_family(folder) if header.home else "",
     )
 
 
@@ -163,6 +164,14 @@ def _hash(resolved: Resolved, settings: Settings) -> str:
         "lists": {name: _list(values) for name, values in resolved.lists.items()},
     }
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+
+
+def _family(folder: Path) -> str:
+    """SHA-256 over the files of sentences: what homes with the same sentences have in common."""
+    digest = hashlib.sha256()
+    for path in sentence_files(folder):
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _list(values: SlotList) -> list[Any]:

@@ -70,8 +70,7 @@ class Source:
 def read_sentences(folder: Path, header: Header, faults: Faults) -> Source:
     """Read every sentences/*.yaml (and .yml) of a context, in the order of their names."""
     reader = _Reader(Source(), header, faults)
-    directory = folder / SENTENCES_FOLDER
-    paths = sorted(path for path in directory.rglob("*") if path.suffix in (".yaml", ".yml"))
+    paths = sentence_files(folder)
     if not paths:
         faults.add(Place(SENTENCES_FOLDER, 1), "has no .yaml file", "write one, or see `assistant context new`")
     for path in paths:
@@ -82,6 +81,11 @@ def read_sentences(folder: Path, header: Header, faults: Faults) -> Source:
         what = f"rare: no alternative in (…|…) or […] reads '{phrase}'"
         faults.add(header.rare_places[phrase], what, "write the alternative as it stands in the sentences")
     return reader.source
+
+
+def sentence_files(folder: Path) -> list[Path]:
+    """The files of sentences of the context in `folder`, by name."""
+    return sorted(path for path in (folder / SENTENCES_FOLDER).rglob("*") if path.suffix in (".yaml", ".yml"))
 
 
 class _Reader:

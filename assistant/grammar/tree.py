@@ -190,6 +190,7 @@ class Context:
     hash: SHA-256 (hex) over all that the acceptor depends on (templates, rules, lists, spellings, weights), so that
     an edit of a reply does not recompile. Calibrated thresholds are not in it.
     notes: what the loader left out, where and why (a sentence that no value of its lists fits), for the linter.
+    family: SHA-256 (hex) over the sentences as they are written, for a context with a home: the same in every home.
     home: the home whose names its lists hold, None for a context that asks for none.
     """
 
@@ -204,6 +205,7 @@ class Context:
     hash: str
     notes: tuple[tuple[Place, str], ...] = ()
     home: Home | None = None
+    family: str = ""
 
     @property
     def intents(self) -> tuple[str, ...]:

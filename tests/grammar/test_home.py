@@ -170,6 +170,15 @@ def test_the_users_home_takes_the_place_of_the_example(tmp_path: Path, context_i
     assert context.hash != example.hash
 
 
+def test_homes_with_the_same_sentences_are_of_one_family(tmp_path: Path) -> None:
+    one = load_context("home")
+    (tmp_path / "home.yaml").write_text("areas: [attic]\ndevices: [{name: crane, domain: switch, area: attic}]\n")
+    other = load_context("home", home=tmp_path / "home.yaml")
+    assert one.hash != other.hash
+    assert one.family == other.family != ""
+    assert load_context("barista").family == ""
+
+
 def test_editing_what_is_not_said_compiles_nothing_again(context_in: Callable[..., Context]) -> None:
     first = context_in(HOME).hash
     assert context_in(HOME.replace("name: kettle,", "name: kettle, id: switch.x,")).hash == first

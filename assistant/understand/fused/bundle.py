@@ -108,11 +108,15 @@ def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a bundle is wanted for: a context's hash and language, and who hears it: "moonshine/tiny-en/beam12"."""
+    """What a bundle is wanted for: a context's hash and language, and who hears it: "moonshine/tiny-en/beam12".
+
+    family: of a context with a home: a bundle for the same sentences in another home fits, too.
+    """
 
     context_hash: str
     language: str
     recognizer: str
+    family: str = ""
 
 
 def choose(folders: Iterable[Path], wanted: Wanted, choice: str = ON) -> Bundle | None:
@@ -158,8 +162,8 @@ def _asked_for(choice: str, names: set[str]) -> tuple[str, str]:
     return (name, cost) if cost or name in names else ("", choice)
 
 
-def _ranked(folders: Iterable[Path], wanted: Wanted, name: str) -> Iterator[tuple[bool, bool, Path]]:
-    """Those that fit, to be sorted: the named one, one made for the context, a generic one."""
+def _ranked(folders: Iterable[Path], wanted: Wanted, name: str) -> Iterator[tuple[bool, int, Path]]:
+    """Those that fit, to be sorted: the named one, one made for the context, for its sentences, a generic one."""
     for folder in folders:
         try:
             manifest = read_manifest(folder)
@@ -167,7 +171,8 @@ def _ranked(folders: Iterable[Path], wanted: Wanted, name: str) -> Iterator[tupl
             _warn(error)
             continue
         if _fits(manifest, wanted):
-            yield folder.name != name, manifest.context_hash == GENERIC, folder
+            made_for = (manifest.context_hash == GENERIC) + (manifest.context_hash != wanted.context_hash)
+            yield folder.name != name, made_for, folder
         elif folder.name == name:
             log.warning("fused: %s was made for another context or recogniser; trying another bundle", name)
 
@@ -176,7 +181,7 @@ def _fits(manifest: Manifest, wanted: Wanted) -> bool:
     return (
         wanted.recognizer.startswith(manifest.recognizer)
         and manifest.language == wanted.language.partition("-")[0]
-        and manifest.context_hash in (GENERIC, wanted.context_hash)
+        and (manifest.context_hash in (GENERIC, wanted.context_hash) or manifest.family == wanted.family != "")
     )
 
 

@@ -100,6 +100,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A bundle.
 
     name: of the bundle. context: name of its context, "" for a generic one. context_hash: of that context, or GENERIC.
+    family: of a context with a home: the bundle is for these sentences in any home; "" otherwise.
     recognizer, tokenizer_sha256: whose states and tokens the net reads.
     features, features_sha256: shapes and the file of their parameters.
     variants: dearest first. sound: the net for sound alone, None where there is none; heads: its outputs by name.
@@ -111,6 +112,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: str
     context: str
     context_hash: str
+    family: str = ""
     language: str = "en"
     recognizer: str = "moonshine/tiny-en"
     tokenizer_sha256: str = ""

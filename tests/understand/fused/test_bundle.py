@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,20 @@ def test_a_contexts_own_bundle_comes_before_a_generic_one(tmp_path: Path, bundle
         found = choose(folders, WANTED)
         assert found is not None
         assert found.name == "own/full"
+
+
+def test_a_home_of_other_devices_takes_the_bundle_that_was_made_for_its_sentences(tmp_path: Path, bundle: Path) -> None:
+    family = write_bundle(tmp_path / "home", LINEAR, context_hash="another home", family="sentences")
+    own = write_bundle(tmp_path / "own", LINEAR, context_hash=CONTEXT_HASH, family="sentences")
+    for folders, wanted, name in (
+        ((bundle, family), replace(WANTED, family="sentences"), "home/full"),
+        ((bundle, family, own), replace(WANTED, family="sentences"), "own/full"),
+        ((bundle, family), replace(WANTED, family="others"), "generic/full"),
+        ((bundle, family), WANTED, "generic/full"),
+    ):
+        found = choose(folders, wanted)
+        assert found is not None
+        assert found.name == name
 
 
 def test_a_named_bundle_for_another_context_gives_way_to_the_generic_one(
