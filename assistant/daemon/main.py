@@ -22,8 +22,8 @@ from assistant.clock import Clock
 from assistant.daemon import supervision
 from assistant.daemon.bus import Assistant, DaemonBus
 from assistant.daemon.control import Control
-from assistant.daemon.events import Event, PartChanged, Reloaded
-from assistant.daemon.memory import EVERY_S, give_back
+from assistant.daemon.events import Announced, Decided, Event, PartChanged, Reloaded
+from assistant.daemon.memory import Tidying, give_back
 from assistant.daemon.metrics import Metrics, cpu_pressure, hottest_c, resident_bytes
 from assistant.daemon.notify import Notifier
 from assistant.daemon.peers import Admitted
@@ -127,6 +127,7 @@ class Daemon:
         self._lost = ""
         self._joined: list[Joined] = []
         self._time = Timekeeping(BEAT_EVERY_S)
+        self._tidying = Tidying(self._began)
 
     async def run(self) -> str:
         """Run until a signal; "" after an ordered end, or why it cannot go on."""
@@ -195,7 +196,9 @@ class Daemon:
         self._join()
 
     def _after(self, event: Event) -> None:
-        """A reload may have changed integrations."""
+        """A reload may have changed integrations; what was decided or said took memory."""
+        if isinstance(event, Decided | Announced | Reloaded):
+            self._tidying.worked_at = self._clock.monotonic()
         if isinstance(event, Reloaded) and event.ok and self._crew.rejoin():
             self._rejoining = asyncio.ensure_future(self._rejoin())
 
@@ -219,8 +222,9 @@ class Daemon:
     async def _tidy(self) -> None:
         """Give back what starting, reloading and rendering phrases took."""
         while True:
-            await asyncio.sleep(EVERY_S)
-            await self._loop.run_in_executor(None, give_back)
+            await asyncio.sleep(BEAT_EVERY_S)
+            if self._tidying.due(self._clock.monotonic()):
+                await self._loop.run_in_executor(None, give_back)
 
     async def _write_metrics(self) -> None:
         path = self._options.metrics_file

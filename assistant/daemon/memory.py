@@ -7,10 +7,30 @@ another one, nothing happens.
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 
 ARENAS = 2
 M_ARENA_MAX = -8  # malloc.h
 EVERY_S = 60.0
+QUIET_S = 2.0
+"""So long after something was decided or said its reply has been rendered, and nobody waits for an answer."""
+
+
+@dataclass(slots=True)
+class Tidying:
+    """When free pages are given back: soon after each piece of work, and now and then in any case. Times: monotonic."""
+
+    tidied_at: float
+    worked_at: float | None = None
+
+    def due(self, now: float) -> bool:
+        """Whether to give back at `now`; if so, it counts as done."""
+        quiet = self.worked_at is not None and now - self.worked_at >= QUIET_S
+        if not quiet and now - self.tidied_at < EVERY_S:
+            return False
+        self.tidied_at = now
+        self.worked_at = None if quiet else self.worked_at
+        return True
 
 
 def bound_arenas(most: int = ARENAS) -> None:

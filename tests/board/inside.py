@@ -91,6 +91,7 @@ def back_after(number: int) -> float:
 
 def ready() -> dict[str, Any]:
     first_s = until(is_ready, 120)
+    until(lambda: "starting" not in show("StatusText"), 10)  # it is told anew every second
     return {
         "after_s": first_s,
         "status": show("StatusText"),
