@@ -19,12 +19,14 @@ from assistant.config import Config, Listen, Paths, Speak
 from assistant.grammar.load import load_context
 from assistant.listen.segment import Segmenter
 from assistant.listen.vad import open_vad
-from assistant.pipeline import Conversation, Understander
+from assistant.listen.wake_segment import WakeSegmenter, Woke
+from assistant.pipeline import Conversation, Notable, Understander
 from assistant.recognize.moonshine.engine import Moonshine
 from assistant.testing import HeldClock
 from assistant.types import SAMPLE_RATE_HZ, Decision, Outcome
 from assistant.work import InlineWorker
-from tests.blocks import Blocks, frames
+from tests.blocks import Blocks, frames, silence
+from tests.test_waking_up import Foretold
 
 LATTE = "Can I have a large latte with soy milk?"
 MOCHA = "Can I have a small mocha with cream?"
@@ -66,6 +68,26 @@ def test_orders_on_both_sides_of_two_exchanges_are_heard_and_no_frame_is_lost(
         at = round((decision.utterance.at - began) * SAMPLE_RATE_HZ)
         pcm = decision.utterance.pcm.astype(float)
         assert np.corrcoef(pcm, whole[at : at + len(pcm)])[0, 1] > 0.99
+
+
+def test_rooms_are_not_exchanged_while_a_command_is_expected_after_a_wake_word(
+    moonshine: Moonshine, clock: HeldClock, spoken: Callable[[str], NDArray[np.int16]]
+) -> None:
+    understander = Understander(moonshine, moonshine.prepare(load_context("barista")), built_in(clock), clock)
+    began = clock.monotonic()
+    word_at_s = 0.5
+    sounds = (silence(1.0), spoken(LATTE))
+    ears = WakeSegmenter(Segmenter(open_vad("silero")), [Foretold({word_at_s: "waiter"}, began)])
+    deaf_ears = WakeSegmenter(Segmenter(open_vad("silero")), [Foretold({}, began)])
+
+    def notice(event: Notable) -> float:
+        if isinstance(event, Woke):  # the word was said: what only hears after its own word must not take over now
+            conversation.exchange(Mean(1), deaf_ears)
+        return 0.0
+
+    source = Blocks(frames(*sounds), clock)
+    conversation = Conversation(source, Mean(1), ears, understander, InlineWorker(), notice=notice)
+    assert [d.understanding.slots.get("coffeeDrink") for d in conversation.decisions()] == ["latte"]
 
 
 def test_switched_off_it_changes_nothing(

@@ -12,8 +12,8 @@ from assistant.clock import SystemClock
 from assistant.config import Config, Paths
 from assistant.daemon.remote import RemoteRecognizer
 from assistant.grammar.load import load_context
-from assistant.recognize.engine import Adjustable
-from assistant.types import Effort
+from assistant.recognize.engine import Adjustable, Encoding
+from assistant.types import SOUND_ONLY, Effort
 from tests.daemon.engines import WORDS, utterance
 
 HEARD = 0
@@ -44,6 +44,15 @@ def test_it_rests_there(patient: RemoteRecognizer) -> None:
     patient.rest()
     prepared = patient.prepare(load_context("home"))
     assert patient.open(prepared).finish(utterance(HEARD)).text == "turn off the kitchen lights"  # how this one rests
+
+
+def test_it_encodes_there_without_decoding(patient: RemoteRecognizer) -> None:
+    prepared = patient.prepare(load_context("home"))
+    transcript = patient.open_sound(prepared).finish(utterance(HEARD))
+    assert (transcript.variant, transcript.hypotheses) == (SOUND_ONLY, ())
+    assert transcript.states is not None
+    assert transcript.states.shape[1] == 2
+    assert isinstance(patient, Encoding)
 
 
 def test_it_says_what_it_can_do(patient: RemoteRecognizer) -> None:
