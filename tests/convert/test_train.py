@@ -14,8 +14,8 @@ from assistant.understand.fused.projection import FeatureSpec, Projection, shape
 from convert import model, prune, quantize
 from convert.dataset import Rows
 from convert.inspect import inspect, table
-from convert.nets import digest, keep_trained, read_trained
-from convert.train import LossError, Schedule, Trained, area, batch_of, logits, train
+from convert.nets import digest, keep_trained
+from convert.train import LossError, Schedule, Trained, area, batch_of, logits, read_trained, train
 
 SPEC = FeatureSpec()
 SHAPE = model.Shape(16, 8, 16, 1)
