@@ -68,6 +68,16 @@ def test_make_targets_and_configuration_keys_in_the_pages_exist(page: Path) -> N
     assert keys - set(KEYS) - set(files_of_the_package()) == set()
 
 
+def test_the_page_about_the_house_shows_every_room() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rooms = [
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in (ROOT / "assistant").iterdir()
+        if path.suffix in ("", ".py") and not path.name.startswith("__")
+    ]
+    assert [room for room in rooms if not re.search(rf"(^|\s){re.escape(room)}[\s:]", page)] == []
+
+
 def files_of_the_package() -> list[str]:
     """`config.py` and the like, which read as keys."""
     return [f"{path.stem}.{path.suffix[1:]}" for path in (ROOT / "assistant").rglob("*.*")]
