@@ -33,15 +33,15 @@ BOARD ?= $(CURDIR)/out/board
 # Where the emulated Debians are kept from one run to the next.
 ARM64 ?= $(CURDIR)/out/arm64
 HOURS ?= 1
-EXTRAS := device tflite vosk wake openwakeword plot mqtt wyoming home-assistant bench dev convert
+EXTRAS := device tflite vosk wake openwakeword plot mqtt wyoming home-assistant bench dev convert cluster
 # Test-time extras; the converter's are gigabytes and stay out.
 TEST_EXTRAS := vosk wake openwakeword plot mqtt wyoming home-assistant bench dev
 UV_VERSION := 0.13.9
 
-.PHONY: help run test test-convert bundles set-up-convert apt-convert test-board test-arm64 soak idle flood faults apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
+.PHONY: help run test test-convert bundles set-up-convert apt-convert test-board test-arm64 test-offline soak idle flood faults apt-board lint types unit bench docs lock clean apt-run apt-test set-up set-up-tests
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables      DEMO=1 make run · SOURCE=path.wav make run · ARGS='--context barista' make run · PYTHON=python3.12"
 
 run: set-up ## listen on the default microphone; without one, the demo (DEMO=1, SOURCE=path.wav, ARGS=…)
@@ -77,6 +77,11 @@ test-board: set-up-tests apt-board ## boot the unit in a Debian of its own: read
 test-arm64: set-up-tests apt-board ## the program on arm64 with both Debians' Pythons, emulated (root, minutes)
 	@$(PIP) install --quiet uv==$(UV_VERSION)
 	ASSISTANT_ARM64=$(ARM64) $(BIN)/python -m pytest tests/arm64 $(ARGS)
+
+# Without what is about a network: the integrations, fetching models, and two tests with a broker.
+test-offline: set-up-tests ## the device's tests with no network interface at all, not even lo (root)
+	unshare --net -- $(BIN)/python -m pytest tests -k 'not broker' \
+		$(addprefix --ignore=tests/,integrations board arm64 convert benchmarks models act/test_http.py) $(ARGS)
 
 soak: set-up-tests ## an hour at twenty times a day's utterances: does anything grow? (HOURS=24)
 	$(BIN)/python -m tests.soak.soak --hours $(HOURS) --out out/soak.json
@@ -155,11 +160,11 @@ apt-convert:
 
 set-up-convert: apt-run apt-convert $(CONVERT)/.package
 
-$(CONVERT)/.package: requirements/build.txt requirements/convert.txt setup.cfg
+$(CONVERT)/.package: requirements/build.txt requirements/convert.txt requirements/cluster.txt setup.cfg
 	@echo "== Making the converter's environment in $(CONVERT) (about 3 GB)"
 	@[ -x $(CONVERT)/bin/python ] || $(PYTHON) -m venv $(CONVERT)
 	@$(CONVERT)/bin/python -m pip --disable-pip-version-check install --require-hashes --no-warn-script-location \
-		-r requirements/build.txt -r requirements/convert.txt | $(NEWS)
+		-r requirements/build.txt -r requirements/convert.txt -r requirements/cluster.txt | $(NEWS)
 	@PYTHONWARNINGS=ignore $(CONVERT)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps \
 		--no-build-isolation --editable .
 	@touch $@
@@ -175,7 +180,7 @@ lock: $(BIN)/python ## resolve setup.cfg anew into requirements/*.txt (UPGRADE=1
 	echo "== device"; compile setup.cfg -o requirements/device.txt; \
 	for extra in $(filter-out device,$(EXTRAS)); do \
 		echo "== $$extra"; compile setup.cfg --extra $$extra \
-			$$([ $$extra = convert ] || echo -c requirements/device.txt) -o requirements/$$extra.txt; \
+			$$(case $$extra in convert) ;; cluster) echo -c requirements/convert.txt ;; *) echo -c requirements/device.txt ;; esac) -o requirements/$$extra.txt; \
 	done
 
 clean: ## remove the virtual environment and all that was made
