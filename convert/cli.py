@@ -127,7 +127,7 @@ def _add_amounts(build: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--sound-takes",
         type=int,
-        help="utterances for the net for sound alone (17000; 0: no such net)",
+        help="utterances for the net for sound alone (6720; 0: no such net)",
     )
     build.add_argument("--sound-epochs", type=int, help="epochs of that net")
     build.add_argument(

@@ -31,7 +31,7 @@ from convert import heads_train as t
 from convert.files import Places, archive, write_arrays
 from convert.heads_data import Listened, encodings, read_listened, sound_takes, voices
 from convert.heads_judge import Recorded, recorded
-from convert.heads_model import SoundShape, build
+from convert.heads_model import SoundShape, build, fix
 from convert.heads_train import SoundSchedule
 from convert.model import operations, tensorflow
 from convert.quantize import converted, runner
@@ -43,7 +43,7 @@ from convert.workers import Crew, located, missing
 SOUND_FILE, BASIS_FILE = "sound.tflite", "sound.npz"
 SENTENCES = 6000
 """So many are planned; each is spoken once and heard several times."""
-TAKES, QUICK_TAKES = 17_000, 1500
+TAKES, QUICK_TAKES = 6720, 1500
 QUICK_SCHEDULE = SoundSchedule(epochs=8)
 CALIBRATION_ROWS = 300
 WANTED = 0.99
@@ -181,8 +181,10 @@ def exported(
     """The net as a .tflite without what only training needs; its parameters and multiplications."""
     tf, keras = tensorflow()
     keras.backend.clear_session()
-    net = build(rows.frames.shape[1], t.spelling_of(heads), rows.words.shape[1], trained.shape, frames=t.FRAMES)
-    net.set_weights(trained.weights)
+    made = (rows.frames.shape[1], t.spelling_of(heads), rows.words.shape[1], trained.shape)
+    free, net = build(*made), build(*made, frames=t.FRAMES)
+    free.set_weights(trained.weights)
+    fix(free, net)
 
     @tf.function(input_signature=[tf.TensorSpec((1, t.FRAMES, rows.frames.shape[1] + 1), tf.float32, name="frames")])  # type: ignore[untyped-decorator]
     def serve(frames: Any) -> dict[str, Any]:

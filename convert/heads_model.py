@@ -24,6 +24,8 @@ GLIMPSES = 2
 SHARPEST = 6.0
 """Scores of attention stay within ±this, so that int8 holds them."""
 HIDDEN = -16.0
+OWN, WORDS = "_hidden", "_hidden_words"
+"""Ends of names of layers."""
 UNHEARD = -8.0
 
 
@@ -90,7 +92,13 @@ def build(
     outputs = {"words": occurs}
     for i, (name, made_of) in enumerate(heads.items()):
         own = layers.Reshape((GLIMPSES * c,))(seen[:, i * GLIMPSES : (i + 1) * GLIMPSES])
-        own = layers.Dense(shape.hidden, activation="relu", name=f"{name}_hidden")(layers.Concatenate()([own, heard]))
+        if frames is None:
+            both = layers.Concatenate()([own, heard])
+            own = layers.Dense(shape.hidden, activation="relu", name=f"{name}{OWN}")(both)
+        else:  # the same in two products: one scale of int8 does not hold both
+            seen_part = layers.Dense(shape.hidden, name=f"{name}{OWN}")(own)
+            heard_part = layers.Dense(shape.hidden, use_bias=False, name=f"{name}{WORDS}")(heard)
+            own = layers.ReLU()(layers.Add()([seen_part, heard_part]))
         if regular is not None:
             own = layers.Dropout(regular.dropout)(own)
         labels, spelt = made_of.shape
@@ -100,3 +108,16 @@ def build(
         together = layers.Dense(labels, use_bias=False, trainable=False, kernel_initializer=fixed, name=f"{name}_spelt")
         outputs[name] = layers.Add(name=name)([together(by_word), layers.Dense(labels, name=f"{name}_own")(own)])
     return keras.Model(given, outputs)
+
+
+def fix(net: Any, fixed: Any) -> None:
+    """Give `fixed`, made with a length, the weights of `net`, made without."""
+    for layer in fixed.layers:
+        if layer.name.endswith(WORDS):
+            kernel = net.get_layer(layer.name.removesuffix(WORDS) + OWN).get_weights()[0]
+            layer.set_weights([kernel[-layer.input_shape[-1] :]])
+        elif layer.name.endswith(OWN):
+            kernel, bias = net.get_layer(layer.name).get_weights()
+            layer.set_weights([kernel[: layer.input_shape[-1]], bias])
+        elif layer.weights:
+            layer.set_weights(net.get_layer(layer.name).get_weights())

@@ -45,7 +45,7 @@ BUCKETS = 40
 class SoundSchedule:
     """As convert.train.Schedule. smoothing: of labels. word_weight: of the loss of single words."""
 
-    epochs: int = 30
+    epochs: int = 25
     batch: int = 32
     rate: float = 2e-3
     warm_up: float = 0.05
