@@ -60,8 +60,8 @@ class Rate:
 
 DEFAULTS: Mapping[str, Rate] = {
     PLAN: Rate(0.004, 0),
-    SPEAK: Rate(0.2, 20_000),
-    HEAR: Rate(0.25, 80_000),
+    SPEAK: Rate(0.026, 55_000),
+    HEAR: Rate(0.226, 89_000),
     FEATURES: Rate(0.004, 31_000),
     TRAIN: Rate(0.0012, 1),
     JUDGE: Rate(12.0, 0),
