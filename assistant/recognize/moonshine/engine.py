@@ -234,7 +234,7 @@ class MoonshineSession:
             "meanings": 1000 * (parsed - searched),
         }
         if self._looks_again and not result.stopped and doubtful(hypotheses):
-            hypotheses = look_again(engine.model, pcm, hypotheses, lambda: stop() or self._late())
+            hypotheses = look_again(engine.model, pcm, sound, hypotheses, lambda: stop() or self._late())
             timings_ms["again"] = 1000 * (time.perf_counter() - parsed)
         return Transcript(
             hypotheses=hypotheses,

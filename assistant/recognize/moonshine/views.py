@@ -38,23 +38,25 @@ def doubtful(hypotheses: Sequence[Hypothesis]) -> bool:
 
 
 def look_again(
-    model: Model, pcm: Floats, hypotheses: tuple[Hypothesis, ...], stop: Callable[[], bool]
+    model: Model, pcm: Floats, sound: Encoded, hypotheses: tuple[Hypothesis, ...], stop: Callable[[], bool]
 ) -> tuple[Hypothesis, ...]:
     """`hypotheses`, best first, their `rerank` a mean over all views of `pcm` (float32, ±1, 16 kHz), best first again.
 
+    sound: `pcm` as it was encoded. It is scored here, too: the search counted other words among those possible.
     Meanings with free words were scored among more words than this looks at: where there are any, nothing changes, as
     where `stop` says in between that there is no more time.
     """
     seen = hypotheses[:LOOKED_AT]
     if any(h.spelt for h in seen):
         return hypotheses
-    first = np.array([h.log_p.sum() for h in seen])
+    sentences = [h.tokens for h in seen]
+    first = scores(model, sound, sentences)
     change = np.zeros(len(seen))
     for speed in SPEEDS:
         if stop():
             return hypotheses
         view = np.asarray(soxr.resample(pcm, speed, 1.0, quality="HQ"), np.float32)
-        change += WEIGHT * (scores(model, model.encode(view), [h.tokens for h in seen]) - first)
+        change += WEIGHT * (scores(model, model.encode(view), sentences) - first)
     # What was not looked at moves as the least of what was: it was less likely before.
     rest = float(change.min())
     changes = [*change.tolist(), *[rest] * (len(hypotheses) - len(seen))]

@@ -52,7 +52,8 @@ def test_a_second_look_orders_the_same_meanings(
     moonshine: Moonshine, found: tuple[Hypothesis, ...], hard: Utterance
 ) -> None:
     assert doubtful(found)
-    looked = look_again(moonshine.model, voiced_stretch(hard)[0], found, lambda: False)
+    pcm = voiced_stretch(hard)[0]
+    looked = look_again(moonshine.model, pcm, moonshine.model.encode(pcm), found, lambda: False)
     assert {h.text for h in looked} == {h.text for h in found}
     assert [h.rerank for h in looked] == sorted((h.rerank for h in looked), reverse=True)
     assert [h.rerank for h in looked] != [h.rerank for h in found]
@@ -63,9 +64,10 @@ def test_without_time_or_with_free_words_nothing_changes(
     moonshine: Moonshine, found: tuple[Hypothesis, ...], hard: Utterance
 ) -> None:
     pcm = voiced_stretch(hard)[0]
-    assert look_again(moonshine.model, pcm, found, lambda: True) == found
+    sound = moonshine.model.encode(pcm)
+    assert look_again(moonshine.model, pcm, sound, found, lambda: True) == found
     spelt = (replace(found[0], spelt=(1,)), *found[1:])
-    assert look_again(moonshine.model, pcm, spelt, lambda: False) == spelt
+    assert look_again(moonshine.model, pcm, sound, spelt, lambda: False) == spelt
 
 
 def test_only_doubtful_sound_is_looked_at_again_where_context_and_effort_allow_it(
