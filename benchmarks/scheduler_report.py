@@ -246,7 +246,7 @@ def overall(found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "misses_possible": rows,
         "behind_oracle": {name: round(s["behind_oracle"], 4) for name, s in found.items()},
-        "covered_in_steady_load": sum(steady) / max(len(steady), 1),
+        "covered_in_steady_load": sum(steady) / len(steady) if steady else None,
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
 
@@ -293,7 +293,8 @@ def show(doc: Mapping[str, Any]) -> None:
     ]
     print(styled("\nall scenarios: late although some plan could be in time", "bold"))
     print(table(("policy", "late", ""), summed, right=("late", "")))
-    print(f"\nthe 95 % quantile covered {results['all']['covered_in_steady_load']:.1%} in steady load (93 to 97 %)")
+    if results["all"]["covered_in_steady_load"] is not None:
+        print(f"\nthe 95 % quantile covered {results['all']['covered_in_steady_load']:.1%} in steady load (93 to 97 %)")
     behind = ", ".join(f"{name} {100 * by:+.1f}" for name, by in results["all"]["behind_oracle"].items())
     print(f"points of accuracy behind the oracle (at most 1.5): {behind}")
 
@@ -341,5 +342,6 @@ def section(results: Mapping[str, Any]) -> str:
             *(f"- {what}: {value} (at most {most})" for what, value, most in overhead_lines(results["overhead"])),
         ]
         lines += [f"- the dearest plan costs {results['costs']['dearest_over_cheapest']:.1f} times the cheapest"]
+    if results["all"].get("covered_in_steady_load") is not None:
         lines += [f"- the 95 % quantile covered {results['all']['covered_in_steady_load']:.1%} in steady load"]
     return "\n".join(lines)

@@ -86,8 +86,8 @@ class Board:
 
     def read(self, at: float) -> Counters:
         """Everything now. at: monotonic time, seconds."""
-        some_s, full_s = _stall(self._root / "proc/pressure/cpu")
-        _, memory_full_s = _stall(self._root / "proc/pressure/memory")
+        some_s, full_s = _stall(f"{self._root}/proc/pressure/cpu")
+        _, memory_full_s = _stall(f"{self._root}/proc/pressure/memory")
         busy_s, niced_s, running = self._stat()
         temperature_c, trip_c = self._hottest()
         battery, on_battery = self._battery()
@@ -111,14 +111,14 @@ class Board:
             power_w=self._power_w(),
             battery=battery,
             on_battery=on_battery,
-            power_mode=_text(self._root / "var/lib/nvpmodel/status") or None,
+            power_mode=_text(f"{self._root}/var/lib/nvpmodel/status") or None,
             under_voltage=self._under_voltage(),
         )
 
     def _stat(self) -> tuple[float | None, float | None, int | None]:
         """Busy seconds of all cores, those of programs that yield to us, and how many tasks want a core."""
         busy_s, niced_s, running = None, None, None
-        for line in _text(self._root / "proc/stat").splitlines():
+        for line in _text(f"{self._root}/proc/stat").splitlines():
             words = line.split()
             if words[:1] == ["cpu"] and len(words) >= 6:
                 ticks = [n for n in map(_number, words[1:9]) if n is not None]
@@ -133,11 +133,11 @@ class Board:
         """The tightest limit of the group and those around it, cores."""
         limits = []
         for group in self._groups_v2:
-            words = _text(group / "cpu.max").split()
+            words = _text(f"{group}/cpu.max").split()
             if len(words) == 2 and words[0] != "max":
                 limits.append((_number(words[0]), _number(words[1])))
         names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-        limits.extend((_number(_text(g / names[0])), _number(_text(g / names[1]))) for g in self._groups_v1)
+        limits.extend((_number(_text(f"{g}/{names[0]}")), _number(_text(f"{g}/{names[1]}"))) for g in self._groups_v1)
         return min((quota / period for quota, period in limits if quota and period and quota > 0), default=None)
 
     def _throttled_s(self) -> float | None:
@@ -147,19 +147,19 @@ class Board:
             *((group, "throttled_usec", 1e-6) for group in self._groups_v2),
             *((group, "throttled_time", 1e-9) for group in self._groups_v1),
         ):
-            value = _field(_text(group / "cpu.stat"), name)
+            value = _field(_text(f"{group}/cpu.stat"), name)
             if value is not None:
                 found.append(value * scale)
         return max(found, default=None)
 
     def _available_mb(self) -> float | None:
         """MemAvailable, or what a tighter control group leaves, in MB of 1,048,576 bytes."""
-        machine = _field(_text(self._root / "proc/meminfo"), "MemAvailable:")
+        machine = _field(_text(f"{self._root}/proc/meminfo"), "MemAvailable:")
         free = [] if machine is None else [machine / 1024]
         for group, limit_name, usage_name in self._memory_groups:
-            limit, usage = (_number(_text(group / name)) for name in (limit_name, usage_name))
+            limit, usage = (_number(_text(f"{group}/{name}")) for name in (limit_name, usage_name))
             if limit is not None and usage is not None and limit < UNLIMITED_BYTES:
-                cache = _field(_text(group / "memory.stat"), "inactive_file") or 0.0
+                cache = _field(_text(f"{group}/memory.stat"), "inactive_file") or 0.0
                 free.append(max(limit - usage + cache, 0.0) / 1048576)
         return min(free, default=None)
 
@@ -167,7 +167,7 @@ class Board:
         """The hottest zone that makes sense, and where it throttles."""
         sane = []
         for zone in self._zones:
-            milli = _number(_text(zone / "temp"))
+            milli = _number(_text(f"{zone}/temp"))
             if milli and SANE_C[0] <= milli / 1000 <= SANE_C[1]:
                 sane.append((milli / 1000, self._trips[zone]))
         return max(sane, key=lambda pair: pair[0], default=(None, None))
@@ -175,7 +175,7 @@ class Board:
     def _frequency_share(self) -> float | None:
         shares = []
         for clock in self._clocks:
-            allowed, possible = (_number(_text(clock / f)) for f in ("scaling_max_freq", "cpuinfo_max_freq"))
+            allowed, possible = (_number(_text(f"{clock}/{f}")) for f in ("scaling_max_freq", "cpuinfo_max_freq"))
             if allowed and possible and 0 < allowed <= possible:
                 shares.append(allowed / possible)
         return min(shares, default=None)
@@ -190,8 +190,8 @@ class Board:
 
     def _battery(self) -> tuple[float | None, bool | None]:
         for supply in self._supplies:
-            if _text(supply / "type") == "Battery" and (percent := _number(_text(supply / "capacity"))) is not None:
-                return min(max(percent, 0.0), 100.0) / 100, _text(supply / "status") == "Discharging"
+            if _text(f"{supply}/type") == "Battery" and (percent := _number(_text(f"{supply}/capacity"))) is not None:
+                return min(max(percent, 0.0), 100.0) / 100, _text(f"{supply}/status") == "Discharging"
         return None, None
 
     def _under_voltage(self) -> bool | None:
@@ -264,7 +264,7 @@ def _power_sensors(root: Path) -> Iterator[tuple[Path, Path | None, float]]:
             yield sensor / "power1_input", None, 1e-6
 
 
-def _stall(path: Path) -> tuple[float | None, float | None]:
+def _stall(path: str) -> tuple[float | None, float | None]:
     """PSI's totals of "some" and "full", seconds."""
     totals: dict[str, float | None] = {}
     for line in _text(path).splitlines():
@@ -300,7 +300,7 @@ def _hex(path: Path) -> int | None:
         return None
 
 
-def _text(path: Path) -> str:
+def _text(path: Path | str) -> str:
     """What a small file says, "" where it says nothing. Through the descriptor: a third of what a stream costs."""
     try:
         descriptor = os.open(path, os.O_RDONLY)

@@ -277,10 +277,12 @@ def _up(situation: Situation, allowed: tuple[Forecast, ...], now: Forecast, hist
     value = _value(now, situation.objective)
     dearer = [f for f in allowed if f.likely_ms > now.likely_ms and _value(f, situation.objective) > value]
     least = WORTH_A_STEP if history.switches else 0.0
+    by_margin = _worth(now, situation, margin_ms) + least
+    by_budget = _worth(now, situation, situation.budget_ms) + least
     better = [
         f
         for f in dearer
-        if all(_worth(f, situation, ms) > _worth(now, situation, ms) + least for ms in (margin_ms, situation.budget_ms))
+        if _worth(f, situation, margin_ms) > by_margin and _worth(f, situation, situation.budget_ms) > by_budget
     ]
     likely = [f for f in dearer if f.likely_ms <= UP_MARGIN * situation.budget_ms]
     last = history.switches[-1] if history.switches else None

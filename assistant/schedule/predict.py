@@ -76,9 +76,9 @@ class Prediction:
 
 def predict(cost: Cost, speech_s: float, slowdown: float, belief: Belief, at: float) -> Prediction:
     """The time of a plan for an utterance of `speech_s` at `at`."""
-    belief = aged(belief, at)
-    likely_ms = cost.time_ms(speech_s) * slowdown * math.exp(belief.log)
-    sigma = math.sqrt(belief.variance + cost.spread**2)
+    log, variance = _after(belief, at)
+    likely_ms = cost.time_ms(speech_s) * slowdown * math.exp(log)
+    sigma = math.sqrt(variance + cost.spread**2)
     return Prediction(likely_ms, likely_ms * math.exp(belief.z * sigma))
 
 
@@ -95,10 +95,17 @@ def aged(belief: Belief, at: float) -> Belief:
     """`belief` at `at`. A clock that went back ages nothing."""
     if belief.at is None or at <= belief.at:
         return belief
+    log, variance = _after(belief, at)
+    return replace(belief, log=log, variance=variance, at=at)
+
+
+def _after(belief: Belief, at: float) -> tuple[float, float]:
+    """The logarithm and its variance at `at`."""
+    if belief.at is None or at <= belief.at:
+        return belief.log, belief.variance
     seconds = at - belief.at
-    log = belief.log * math.exp(-seconds / FORGET_S)
     variance = min(belief.variance + WANDER_PER_S * seconds, MOST_VARIANCE)
-    return replace(belief, log=log, variance=max(variance, belief.variance), at=at)
+    return belief.log * math.exp(-seconds / FORGET_S), max(variance, belief.variance)
 
 
 def learn(
