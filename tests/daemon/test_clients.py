@@ -20,7 +20,6 @@ from assistant.daemon.clients import (
     Received,
     State,
     Taken,
-    diagram,
     step,
 )
 from assistant.daemon.protocol import MAX_LINE_BYTES
@@ -92,7 +91,3 @@ def test_who_was_cut_stays_cut(events: list[Event]) -> None:
     for event in events:
         before, client = client, step(client, event)
         assert before.state in ALIVE or client.state is State.CUT
-
-
-def test_the_diagram_shows_every_state() -> None:
-    assert all(state.value in diagram() for state in State)

@@ -18,7 +18,6 @@ from assistant.daemon.supervision import (
     State,
     Stop,
     Watched,
-    diagram,
     step,
 )
 
@@ -126,7 +125,3 @@ def test_it_is_never_started_twice_at_once(events: list[Event]) -> None:
         alive += actions.count(Action.START)
         assert alive <= 1
         assert Action.START not in actions or not was_alive
-
-
-def test_the_diagram_shows_every_state() -> None:
-    assert all(state.value in diagram() for state in State)

@@ -12,7 +12,6 @@ from assistant.integrations.connecting import (
     LONGEST_BACK_OFF_S,
     REFUSED_BACK_OFF_S,
     STABLE_AFTER_S,
-    TABLE,
     Connected,
     Event,
     Failed,
@@ -23,7 +22,6 @@ from assistant.integrations.connecting import (
     State,
     Stop,
     back_off_s,
-    diagram,
     step,
 )
 
@@ -82,7 +80,3 @@ def test_whatever_happens_a_wanted_connection_comes_to_an_attempt(
         assert step(link, Look(max(now, link.retry_at))).state is State.CONNECTING
         assert link.retry_at - link.since <= REFUSED_BACK_OFF_S
     assert link.state is not State.OFF
-
-
-def test_the_diagram_shows_every_row() -> None:
-    assert diagram().count("-->") == sum(len(row.states) for row in TABLE.rows) + 2

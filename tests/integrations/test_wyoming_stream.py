@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from assistant.integrations.wyoming_stream import (
     IDLE_S,
     STALLED_S,
-    TABLE,
     Action,
     Asked,
     Detected,
@@ -21,7 +20,6 @@ from assistant.integrations.wyoming_stream import (
     State,
     Stopped,
     Stream,
-    diagram,
     step,
 )
 
@@ -98,7 +96,3 @@ def test_never_more_than_the_cap_and_a_chunk_is_kept(events: list[Event]) -> Non
         if stream.state is State.CUT:
             assert step(stream, Started(0.0)) == (stream, ())
             break
-
-
-def test_the_diagram_shows_every_row() -> None:
-    assert diagram().count("-->") == sum(len(row.states) for row in TABLE.rows) + 2

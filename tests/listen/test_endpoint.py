@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from assistant.errors import ConfigError
 from assistant.listen.endpoint import (
-    TABLE,
     Abandon,
     Begin,
     DiscardSpeculation,
@@ -183,11 +182,6 @@ def test_speculation_is_discarded_just_when_speech_goes_on(events: list[Event]) 
         before = endpoint.state
         endpoint, made = step(endpoint, event, SETTINGS)
         assert (DiscardSpeculation() in made) == (before in speculative and isinstance(event, (Voiced, Press)))
-
-
-def test_every_state_is_reached_and_left_by_the_table() -> None:
-    assert {row.to for row in TABLE.rows} == set(State)
-    assert {source for row in TABLE.rows for source in row.states} == set(State)
 
 
 def test_the_diagram_in_the_documents_is_current() -> None:
