@@ -15,13 +15,14 @@ from assistant.grammar.load import load_context
 from assistant.recognize.engine import Adjustable, Encoding
 from assistant.types import SOUND_ONLY, Effort
 from tests.daemon.engines import WORDS, utterance
+from tests.schedule.patient import PATIENCE_S
 
 HEARD = 0
 
 
 @pytest.fixture
 def patient() -> Iterator[RemoteRecognizer]:
-    recognizer = RemoteRecognizer("tests.schedule.patient:create", ())
+    recognizer = RemoteRecognizer("tests.schedule.patient:create", (), deadline_s=PATIENCE_S)
     recognizer.begin()
     yield recognizer
     recognizer.end()
