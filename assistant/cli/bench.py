@@ -22,7 +22,7 @@ QUICK = {
     "fused": 12,
     "sound": 12,
     "replay": 40,
-    "scheduler": 28,
+    "scheduler": 40,
 }
 """How many recordings, commands or starts a quick run takes."""
 
