@@ -62,8 +62,8 @@ def test_commands_in_the_pages_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_make_targets_and_configuration_keys_in_the_pages_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    assert set(re.findall(r"(?:`|^    |^)make ([a-z-]+)", text, flags=re.MULTILINE)) <= targets
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert set(re.findall(r"(?:`|^    |^)make ([a-z0-9-]+)", text, flags=re.MULTILINE)) <= targets
     keys = set(re.findall(rf"`((?:{'|'.join(SECTIONS)})\.[a-z_]+)`", text))
     assert keys - set(KEYS) - set(files_of_the_package()) == set()
 
