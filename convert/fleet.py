@@ -12,7 +12,7 @@ from convert import costs, stages
 from convert.build import Order
 from convert.synthesize import Take
 
-BYTES_A_ROW = 31_000
+BYTES_A_ROW = 28_000
 """Of memory while a net is trained: tokens, frames and globals of a hypothesis in float16."""
 
 
@@ -51,7 +51,8 @@ def contexts_together(
     units = {stage: load.shared.get(stage, 0.0) + contexts * load.own.get(stage, 0.0) for stage in costs.UNITS}
     for stage, count in units.items():
         if count:
-            stage_s[stage] = count * rates[stage].busy_s / cores
+            side_by_side = cores if stage in costs.SPREAD else min(cores, contexts)
+            stage_s[stage] = count * rates[stage].busy_s / side_by_side
             disk += count * rates[stage].made
     return costs.Forecast(units, stage_s, cores, disk, cores * memory)
 
@@ -61,7 +62,7 @@ def lines_of(load: Load, rates: Mapping[str, costs.Rate], contexts: int, cores: 
     rows = costs.ROWS_A_TAKE * (load.shared[costs.HEAR] + load.own[costs.HEAR])
     memory = max(rows * BYTES_A_ROW, stages.TRAINING_MEMORY)
     found = contexts_together(load, rates, contexts, cores, memory)
-    core_h = found.seconds * cores / 3600
+    core_h = sum(count * rates[stage].busy_s for stage, count in found.units.items()) / 3600
     lines = [f"{contexts:,} context{'s' if contexts > 1 else ''} on {cores} cores, from nothing:", ""]
     for stage, seconds in found.stage_s.items():
         what = f"{found.units[stage]:,.0f} {costs.UNITS[stage]}"
