@@ -309,8 +309,8 @@ def figures_of(found: Sequence[Answered], gate: Gate) -> dict[str, Any]:
     both = bool(half) and bool(true.any()) and not bool(true.all())
     return {
         "groups": table,
-        "auc": round(auc(stated[true].tolist(), stated[~true].tolist()), 4) if both else None,
-        "ece": round(expected_calibration_error(stated, true), 4) if both else None,
+        "auc": round(float(auc(stated[true].tolist(), stated[~true].tolist())), 4) if both else None,
+        "ece": round(float(expected_calibration_error(stated, true)), 4) if both else None,
     }
 
 
