@@ -333,7 +333,7 @@ def _config(args: argparse.Namespace, more: Mapping[str, Any] | None = None) -> 
 def _engine_key(config: Config) -> str:
     """The settings that change what is heard, for the store."""
     r = config.recognize
-    return f"{r.engine} {r.beam} {r.prune} {r.lambda_}"
+    return f"{r.engine} {r.beam} {r.prune} {r.lambda_}{'' if r.again else ' at first sight'}"
 
 
 def _limited(args: argparse.Namespace, *more: str) -> str:

@@ -88,7 +88,8 @@ class Ours:
         settings = context.settings
         tuned = (settings.lambda_, settings.prune, settings.rerank, settings.token_penalty)
         net = f" looked at by {bundle.name} {bundle.manifest}" if bundle else ""
-        self.key = f"{store.code_key()} {recognizer.variant} {context.hash} {tuned} {key}{net}"
+        looks = "" if settings.look_again else " once"
+        self.key = f"{store.code_key()} {recognizer.variant} {context.hash} {tuned} {key}{looks}{net}"
 
     def hear(self, utterance: Utterance) -> dict[str, Any]:
         """All meanings with their scores."""
