@@ -63,13 +63,13 @@ DEFAULTS: Mapping[str, Rate] = {
     PLAN: Rate(0.004, 0),
     SPEAK: Rate(0.026, 55_000),
     HEAR: Rate(0.226, 89_000),
-    FEATURES: Rate(0.004, 28_000),
-    TRAIN: Rate(0.0012, 1),
+    FEATURES: Rate(0.0074, 28_000),
+    TRAIN: Rate(0.0014, 1),
     JUDGE: Rate(5.0, 0),
     SOUND: Rate(0.2, 20_000),
 }
-"""On x86-64: speaking and hearing of `build --quick` for barista, training of its full build (10 s an epoch), judging
-of a small one. Features and sound are guesses on the safe side, which the first build in a work folder replaces."""
+"""On x86-64: of `build --quick` for barista; judging of a smaller one. Sound is a guess, which the first build that
+makes such a net in a work folder replaces."""
 
 
 class Ledger:
