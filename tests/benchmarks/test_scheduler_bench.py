@@ -35,7 +35,8 @@ def played(scenario_name: str = "bursts") -> Played:
         choice = player.choose(profile, PLANS, moment, 120.0)
         player.took(profile, moment, choice, plans[choice.plan.name][n])
         moments.append(moment)
-    players = {"scheduler": player, "slo": player, "oracle": player, "fixed beam-16": player}
+    names = ("scheduler", "slo", "greedy", "oracle", "fixed beam-16")
+    players = dict.fromkeys(names, player)
     conditions = tuple(scheduler_report.CONDITIONS[n % 2] for n in range(MOMENTS))
     return Played(
         scenario, tuple(moments), conditions, {k: tuple(v) for k, v in plans.items()}, players, 0, (0.1,) * MOMENTS
@@ -71,6 +72,36 @@ def test_the_short_line_holds_what_programs_read() -> None:
     short = json.loads(json.dumps(in_short(results)))
     assert short["slo_ms"] == 120.0
     assert set(short["scenarios"]["bursts"]["scheduler"]) == {"miss", "accuracy", "p95_ms", "switches"}
+
+
+def test_tables_and_page_say_what_the_scheduler_costs_and_how_far_it_is_behind(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = {name: scheduler_report.summary(played(name), 120.0) for name in ("idle", "bursts")}
+    overhead = {
+        "choice_ms": {"p50": 0.61},
+        "share_of_a_core": 0.0002,
+        "memory_mb": 0.02,
+        "switch_ms": 1.5,
+        "switches_a_minute": 6,
+    }
+    results = {
+        "slo_ms": 120.0,
+        "moments": MOMENTS,
+        "load_by": "stress-ng",
+        "limits": "a control group of its own",
+        "overhead": overhead,
+        "costs": {"ms": {"sound": 20.0, "beam-16": 100.0}, "dearest_over_cheapest": 5.0},
+        "scenarios": found,
+        "all": scheduler_report.overall(found),
+    }
+    assert results["all"]["covered_in_steady_load"] is not None  # type: ignore[index]
+    assert set(results["all"]["behind_oracle"]) == {"idle", "bursts"}  # type: ignore[index]
+    scheduler_report.show({"results": results})
+    shown, page = capsys.readouterr().out, scheduler_report.section(results)
+    assert "the dearest is 5.0 times the cheapest" in shown
+    assert "points of accuracy behind the oracle" in shown
+    assert "a choice, CPU ms an utterance (median): 0.61 (at most 1)" in page
 
 
 def test_the_timeline_can_be_drawn(tmp_path: Path) -> None:
