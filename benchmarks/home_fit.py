@@ -1,13 +1,13 @@
 """Fits how sure a home must be before it acts, asks or gives up: on half of the sentences, judged by the other.
 
 Half A (by MD5 of the sentence) gives the weights of "is the meaning strictly right" and the four bounds; every figure
-of the fit is of half B. Bounds: of all that keep within LIMITS on half A, those that leave most commands done right.
+of the fit is of half B. The bounds are found one after the other: on half A as little as can be is above LIMITS, then
+as much as can be is done right, then as little as can be is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -31,11 +31,14 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "kitchen 6 dB": (0.009, 0.115),
 }
 """Shares of commands that may be done wrong and that may be asked about, by condition."""
-MARGINS = (0.5, 1.0, 1.5, 2.0)
-ASK_BELOW = (0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
-REFUSE_BELOW = (0.0, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65)
-DOUBTS = (0.57, 0.7, 0.823)
-"""What is tried."""
+TRIED: Mapping[str, tuple[float, ...]] = {
+    "refuse_below": (0.0, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
+    "ask_below": (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9),
+    "ask_margin": (0.25, 0.5, 1.0, 1.5, 2.0),
+    "doubt": (0.57, 0.7, 0.823),
+}
+START: Mapping[str, float] = {"refuse_below": 0.5, "ask_below": 0.8, "ask_margin": 1.0, "doubt": 0.823}
+ROUNDS = 3
 
 Row = tuple[str, str, Expected, Transcript]
 
@@ -62,23 +65,19 @@ def fit(rows: Sequence[Row], context: Context) -> Fitted:
     y = np.array([_strict(expected, t) for expected, t in heard])
     rule = replace(rule_of(context, None), right=fit_logistic(x, y, RIDGE))
     accept = {name: round(value, 4) for name, value in as_accept(rule).items()}
-    best: tuple[float, float] | None = None
-    found = context
-    for margin, ask, refuse, doubt in itertools.product(MARGINS, ASK_BELOW, REFUSE_BELOW, DOUBTS):
-        if refuse >= ask:
-            continue
-        tried = _with(context, {**accept, "doubt": doubt}, margin, ask, refuse)
-        worth = _worth([home.judge(*row, tried) for row in mine])
-        if best is None or worth > best:
-            best, found = worth, tried
+    bounds = dict(START)
+    best = _worth(mine, _with(context, accept, bounds))
+    for name, tried in [*TRIED.items()] * ROUNDS:  # one bound after the other, the others held
+        for value in tried:
+            other = {**bounds, name: value}
+            worth = _worth(mine, _with(context, accept, other)) if other["refuse_below"] < other["ask_below"] else best
+            if worth > best:
+                best, bounds = worth, other
+    found = _with(context, accept, bounds)
     settings = found.settings
-    bounds = {
-        "ask_margin": settings.ask_margin,
-        "ask_below": settings.ask_below,
-        "refuse_below": settings.refuse_below,
-    }
+    own = {name: getattr(settings, name) for name in ("ask_margin", "ask_below", "refuse_below")}
     about = "fitted on half of the sentences of benchmarks/home_sentences.yaml by `assistant bench home --fit`"
-    return Fitted(found, {"accept": dict(settings.accept), **bounds, "about": about}, len(mine))
+    return Fitted(found, {"accept": dict(settings.accept), **own, "about": about}, len(mine))
 
 
 def judged(rows: Sequence[Row], context: Context) -> dict[str, Any]:
@@ -91,24 +90,26 @@ def _strict(expected: Expected, transcript: Transcript) -> bool:
     return home.same_meaning(expected.intent or "", expected.slots, best.intent, best.slots)
 
 
-def _with(context: Context, accept: Mapping[str, float], margin: float, ask: float, refuse: float) -> Context:
+def _with(context: Context, accept: Mapping[str, float], bounds: Mapping[str, float]) -> Context:
     settings = replace(
         context.settings,
-        accept=MappingProxyType(dict(accept)),
-        ask_margin=margin,
-        ask_below=ask,
-        refuse_below=refuse,
+        accept=MappingProxyType({**accept, "doubt": bounds["doubt"]}),
+        ask_margin=bounds["ask_margin"],
+        ask_below=bounds["ask_below"],
+        refuse_below=bounds["refuse_below"],
     )
     return replace(context, settings=settings)
 
 
-def _worth(heard: Sequence[Heard]) -> tuple[float, float]:
-    """How little is above LIMITS (wrong deeds count ten times), then how much is done right; more is better."""
-    over = right = 0.0
+def _worth(rows: Sequence[Row], context: Context) -> tuple[float, float, float]:
+    """How little is above LIMITS (wrong deeds count ten times), is done right, is not refused; more is better."""
+    heard: list[Heard] = [home.judge(*row, context) for row in rows]
+    over = right = refused = 0.0
     for condition, (wrong, asked) in LIMITS.items():
         ends = [h.end for h in heard if h.condition == condition]
         if ends:
             over += 10 * max(ends.count(End.WRONG) / len(ends) - wrong, 0.0)
             over += max(ends.count(End.ASKED) / len(ends) - asked, 0.0)
             right += ends.count(End.RIGHT) / len(ends)
-    return -round(over, 6), right
+            refused += ends.count(End.REFUSED) / len(ends)
+    return -round(over, 6), right, -refused

@@ -69,44 +69,11 @@ def show(doc: Mapping[str, Any], *, errors: bool = False) -> None:
         print(f"  {line}")
     voices = ", ".join(results["voices"])
     print(styled(f"\nspoken by {voices}; {results['devices']} devices in {results['areas']} areas", "bold"))
-    head = ("condition", "heard strictly", *(end.value for end in End), "opposites", "done", "wider", "done")
-    kinds = ("opposite heard", "opposite done", "wider heard", "wider done")
-    rows = [
-        (
-            condition,
-            percent(found["strict"]),
-            *(f"{100 * found[end.value]['rate']:.1f}" for end in End),
-            *(f"{found[kind]['count']}" for kind in kinds),
-        )
-        for condition, found in results["spoken"].items()
-    ]
-    print(table(head, rows, right=head[1:]))
+    _show_ends(results["spoken"])
     print("\nwithout things that no list has (free words)")
-    head = ("condition", "n", "heard strictly", *(end.value for end in End))
-    rows = [
-        (
-            condition,
-            str(listed["strict"]["n"]),
-            percent(listed["strict"]),
-            *(f"{100 * listed[end.value]['rate']:.1f}" for end in End),
-        )
-        for condition, found in results["spoken"].items()
-        for listed in (found["without free words"],)
-    ]
-    print(table(head, rows, right=head[1:]))
+    _show_ends({condition: found["without free words"] for condition, found in results["spoken"].items()})
     print("\nonly sentences that nothing was fitted on (half B)")
-    head = ("condition", "n", "heard strictly", *(end.value for end in End), "opposites", "done", "wider", "done")
-    rows = [
-        (
-            condition,
-            str(found["strict"]["n"]),
-            percent(found["strict"]),
-            *(f"{100 * found[end.value]['rate']:.1f}" for end in End),
-            *(f"{found[kind]['count']}" for kind in kinds),
-        )
-        for condition, found in results["half_b"].items()
-    ]
-    print(table(head, rows, right=head[1:]))
+    _show_ends(results["half_b"])
     print("\nheard strictly, by voice")
     head = ("condition", *results["voices"])
     rows = [
@@ -122,6 +89,25 @@ def show(doc: Mapping[str, Any], *, errors: bool = False) -> None:
         print(styled("\nnot heard strictly", "bold"))
         for e in results["errors"]:
             print(f"  {e['condition']:13} {e['voice']:9} {e['end']:10} “{e['said']}” → “{e['heard']}”")
+
+
+def _show_ends(spoken: Mapping[str, Any]) -> None:
+    """What came of the commands, by condition; the two kinds of bad mistakes where they were counted."""
+    kinds = ("opposite heard", "opposite done", "wider heard", "wider done")
+    counted = all(kinds[0] in found for found in spoken.values())
+    more = ("opposites", "done", "wider", "done") if counted else ()
+    head = ("condition", "n", "heard strictly", *(end.value for end in End), *more)
+    rows = [
+        (
+            condition,
+            str(found["strict"]["n"]),
+            percent(found["strict"]),
+            *(f"{100 * found[end.value]['rate']:.1f}" for end in End),
+            *(f"{found[kind]['count']}" for kind in (kinds if counted else ())),
+        )
+        for condition, found in spoken.items()
+    ]
+    print(table(head, rows, right=head[1:]))
 
 
 def _show_others(results: Mapping[str, Any]) -> None:
