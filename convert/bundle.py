@@ -239,6 +239,10 @@ def _sound(manifest: Manifest) -> list[str]:
         "|---|---|---|---|---|---|",
         *rows,
         "",
+        "Only this net heard these voices, too:",
+        "",
+        *(f"- {name}: {licence}" for name, licence in sorted(FURTHER_LICENCES.items())),
+        "",
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from assistant.grammar.tree import Context
 from assistant.types import Outcome
 from assistant.understand.decide import decide
 from assistant.understand.fused.bundle import Wanted, bundle_folders, choose, open_bundle
+from assistant.understand.fused.heads import find_heads
 from assistant.understand.fused.manifest import GENERIC, read_manifest
 from tests.understand.fused.conftest import Hear, Heard
 
@@ -57,6 +59,14 @@ def test_an_order_that_somebody_talks_into_is_offered(
     utterance, transcript = hear(np.concatenate([order[0].pcm[: int(order[0].speech_end_s * 16_000)], tail]))
     understanding = decide(open_bundle(folder).look(utterance, transcript), barista)
     assert understanding.outcome is Outcome.ASK
+    assert understanding.slots == {"size": "large", "coffeeDrink": "latte", "milkAmount": "soy milk"}
+
+
+def test_a_spoken_order_is_understood_from_sound_alone(order: Heard, barista: Context) -> None:
+    heads = find_heads(FOLDERS, barista, "moonshine/tiny-en/int8/beam16")
+    assert heads is not None
+    understanding = decide(heads.answer(replace(order[1], hypotheses=())), barista)
+    assert understanding.outcome is Outcome.ACCEPT
     assert understanding.slots == {"size": "large", "coffeeDrink": "latte", "milkAmount": "soy milk"}
 
 
