@@ -183,6 +183,7 @@ def train(
         raise InputError(f"only {len(chosen)} utterances to train on", where="sound", remedy="more sentences")
     began = time.perf_counter()
     tf, keras = tensorflow()
+    keras.backend.clear_session()  # what was made before in this process would change the last digit
     settle(tf, keras, seed)
     spelt = spelling_of(heads)
     net = build(rows.frames.shape[1], spelt, rows.words.shape[1], shape, SoundRegularisation())
