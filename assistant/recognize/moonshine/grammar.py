@@ -1,7 +1,7 @@
 """A context made ready for Moonshine: acceptor and table, compiled once, kept in a cache file, swapped in when done.
 
 A compiled grammar loads from its cache in milliseconds. A new or edited one works at once through the lazy acceptor
-while a thread compiles the whole; the swap is one assignment.
+while a process of its own compiles the whole (compiling.py); the swap is one assignment.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from assistant.grammar.meaning import Meaning, MeaningParser
 from assistant.grammar.network import Network, build_network
 from assistant.grammar.tokens import TokenNetwork
 from assistant.grammar.tree import Context
+from assistant.recognize.moonshine.apart import compile_apart
 from assistant.recognize.moonshine.columns import columns_for
 from assistant.recognize.moonshine.model import Encoded, Model
 from assistant.recognize.moonshine.space import CompiledSpace, LazySpace, Space
@@ -144,11 +145,17 @@ class MoonshineGrammar:
         self.use(compiled)
 
     def compile_in_background(self, file: Path | None) -> threading.Thread:
-        """Compile in a thread of its own; errors end in `failure`."""
+        """Compile in a process of its own, or where that fails in a thread; errors end in `failure`."""
 
         def work() -> None:
             try:
-                self.compile(file)
+                compiled = None
+                if file is not None and compile_apart(self.context, self._model.files, file):
+                    compiled = load_grammar(file, self._model)
+                if compiled is not None:
+                    self.use(compiled)
+                else:
+                    self.compile(file)
             except AssistantError as error:
                 self.failure = error
                 log.warning("%s", error)

@@ -228,6 +228,11 @@ class Model:
         self._names = [output.name for output in decoder.get_outputs()]
 
     @property
+    def files(self) -> ModelFiles:
+        """What it was loaded from."""
+        return self._files
+
+    @property
     def loaded(self) -> bool:
         """Whether the next step starts at once."""
         return self._sessions is not None
