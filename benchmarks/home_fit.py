@@ -2,7 +2,7 @@
 
 Half A (by MD5 of the sentence) gives the weights of "is the meaning strictly right" and the four bounds; every figure
 of the fit is of half B. The bounds are found one after the other: on half A as little as can be is above LIMITS, then
-as much as can be is done right, then as little as can be is refused.
+as much as can be is done rightly, or asked about rightly.
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 }
 """Shares of commands that may be done wrong and that may be asked about, by condition."""
 TRIED: Mapping[str, tuple[float, ...]] = {
-    "refuse_below": (0.0, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
-    "ask_below": (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9),
-    "ask_margin": (0.25, 0.5, 1.0, 1.5, 2.0),
+    "ask_margin": (0.5, 1.0, 1.5, 2.0),
+    "ask_below": (0.7, 0.75, 0.8, 0.85, 0.9),
     "doubt": (0.57, 0.7, 0.823),
+    "refuse_below": (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65),
 }
-START: Mapping[str, float] = {"refuse_below": 0.5, "ask_below": 0.8, "ask_margin": 1.0, "doubt": 0.823}
-ROUNDS = 3
+START: Mapping[str, float] = {"ask_margin": 1.0, "ask_below": 0.8, "doubt": 0.7, "refuse_below": 0.5}
+ROUNDS = 2
+QUESTION = 0.5
+"""What a question that names the right command is worth, beside doing it."""
 
 Row = tuple[str, str, Expected, Transcript]
 
@@ -101,15 +103,14 @@ def _with(context: Context, accept: Mapping[str, float], bounds: Mapping[str, fl
     return replace(context, settings=settings)
 
 
-def _worth(rows: Sequence[Row], context: Context) -> tuple[float, float, float]:
-    """How little is above LIMITS (wrong deeds count ten times), is done right, is not refused; more is better."""
+def _worth(rows: Sequence[Row], context: Context) -> tuple[float, float]:
+    """How little is above LIMITS (wrong deeds count ten times); how much is done or asked about rightly."""
     heard: list[Heard] = [home.judge(*row, context) for row in rows]
-    over = right = refused = 0.0
+    over = worth = 0.0
     for condition, (wrong, asked) in LIMITS.items():
-        ends = [h.end for h in heard if h.condition == condition]
-        if ends:
-            over += 10 * max(ends.count(End.WRONG) / len(ends) - wrong, 0.0)
-            over += max(ends.count(End.ASKED) / len(ends) - asked, 0.0)
-            right += ends.count(End.RIGHT) / len(ends)
-            refused += ends.count(End.REFUSED) / len(ends)
-    return -round(over, 6), right, -refused
+        some = [h for h in heard if h.condition == condition]
+        n = max(len(some), 1)
+        over += 10 * max(sum(h.end is End.WRONG for h in some) / n - wrong, 0.0)
+        over += max(sum(h.end is End.ASKED for h in some) / n - asked, 0.0)
+        worth += sum((h.end is End.RIGHT) + QUESTION * (h.end is End.ASKED and h.strict) for h in some) / n
+    return -round(over, 6), worth
