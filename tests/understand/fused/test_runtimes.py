@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,23 +26,43 @@ ENVIRONMENTS = {
     "tensorflow": ("ASSISTANT_CONVERT_PYTHON", ".venv-convert"),
 }
 """By runtime: the variable that names an interpreter which has it, and where one lies by default."""
+PACKAGES = {"tflite_runtime": ("tflite-runtime==2.14.0", "numpy<2", "msgspec")}
+"""What an environment needs that the test makes where none lies. The last release has no wheel beyond Python 3.11."""
 LARGEST_DIFFERENCE = 0.3
 """Logits of int8 nets may differ by a few steps of 1/256 of their range between kernels."""
 
 
-def interpreter(runtime: str) -> Path:
-    """An interpreter that has `runtime`; the test is skipped where there is none."""
+def interpreter(runtime: str, made: Path) -> Path:
+    """An interpreter that has `runtime`, made where it can be; the test is skipped where there is none."""
     variable, folder = ENVIRONMENTS[runtime]
     found = Path(os.environ.get(variable) or ROOT / folder / "bin" / "python")
-    if not found.is_file():
+    if found.is_file():
+        return found
+    if runtime not in PACKAGES:
         pytest.skip(f"no environment with {runtime}: ${variable} names none and {folder} is absent")
-    return found
+    return environment(made, PACKAGES[runtime])
+
+
+def environment(folder: Path, packages: Sequence[str]) -> Path:
+    """An interpreter with `packages` and nothing of ours; the test is skipped where they cannot be had."""
+    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if uv is None:
+        pytest.skip("no uv to make an environment with: pip install uv")
+    python = folder / "bin" / "python"
+    for command in (
+        [uv, "venv", "--quiet", "--no-python-downloads", "--python", "3.11", str(folder)],
+        [uv, "pip", "install", "--quiet", "--python", str(python), *packages],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"cannot be installed here: {', '.join(packages)} ({done.stderr.strip().splitlines()[-1:]})")
+    return python
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("runtime", ENVIRONMENTS)
 def test_another_runtime_gives_the_same_decisions(runtime: str, tmp_path: Path, order: Heard) -> None:
-    python = interpreter(runtime)
+    python = interpreter(runtime, tmp_path / "environment")
     folders = [write_bundle(tmp_path / "linear", LINEAR), *bundle_folders([Path(models.__file__).parent])]
     for folder in folders:
         bundle = open_bundle(folder)
