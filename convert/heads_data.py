@@ -58,13 +58,12 @@ CERTAINLY_CUT = 0.08
 """A sentence is surely none any more when it breaks off so much, as a share of its letters, before it can be one."""
 PACES, PITCHES = (0.85, 1.0, 1.18), (0.86, 1.0, 1.16)
 """How a voice is moved by its engine; `FACTOR` then moves pitch, rate and formants together."""
-PACED = ("hibari", "piper")
+PACED = ("hibari",)
 """Engines whose pitch cannot be moved."""
 ENGINE_SHARES: Mapping[str, float] = {
-    "hibari": 0.18,
-    "pico": 0.22,
-    "piper": 0.12,
-    "flite": 0.24,
+    "hibari": 0.22,
+    "pico": 0.26,
+    "flite": 0.28,
     "festival": 0.08,
     "espeak": 0.16,
 }

