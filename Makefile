@@ -24,7 +24,7 @@ PYTHON = $(shell for name in python3 python3.13 python3.12 python3.11 python3.10
 APT_RUN := libportaudio2 libasound2-plugins espeak-ng $(if $(filter aarch64,$(shell uname -m)),libatomic1)
 APT_TEST := $(APT_RUN) alsa-utils pulseaudio pulseaudio-utils mosquitto libfaketime
 # What the converter lets speak. Its environment is its own: gigabytes, and never on the device.
-APT_CONVERT := flite festival festvox-kallpc16k festvox-kdlpc16k espeak-ng
+APT_CONVERT := flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts espeak-ng
 CONVERT := .venv-convert
 # To boot the unit: a Debian, and what starts it.
 APT_BOARD := mmdebstrap systemd-container
