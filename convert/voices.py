@@ -7,11 +7,12 @@ Two recorded speakers (rms, slt) never train: they are what a trained net is tri
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.util
 import io
+import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -189,9 +190,9 @@ def _by_command(command: Callable[[Speaker, str, Path], list[str]], speaker: Spe
         return _read(wave, speaker)
 
 
-def _run(command: list[str], speaker: Speaker) -> None:
+def _run(command: list[str], speaker: Speaker, told: str = "") -> None:
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=ENGINE_TIMEOUT_S)
+        subprocess.run(command, check=True, capture_output=True, timeout=ENGINE_TIMEOUT_S, input=told.encode())
     except (OSError, subprocess.SubprocessError) as error:
         raise PluginError(
             f"the voice {speaker.key} failed ({error})",
@@ -245,9 +246,11 @@ def _festival(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]
 
 
 def _pico(speaker: Speaker, texts: Sequence[str]) -> list[tuple[Floats, int]]:
-    engine = importlib.import_module("py_nanotts").NanoTTS()
-    said = [engine.speak(text, voice=speaker.name, speed=speaker.pace, pitch=speaker.pitch) for text in texts]
-    return [(np.frombuffer(pcm, np.int16).astype(np.float64) / 32768, SAMPLE_RATE_HZ) for pcm in said]
+    asked = {"voice": speaker.name, "pace": speaker.pace, "pitch": speaker.pitch, "texts": list(texts)}
+    with tempfile.TemporaryDirectory() as folder:
+        _run([sys.executable, "-m", "convert.pico", folder], speaker, json.dumps(asked))
+        spoken = [np.fromfile(Path(folder) / f"{i}.raw", np.int16) for i in range(len(texts))]
+    return [(pcm.astype(np.float64) / 32768, SAMPLE_RATE_HZ) for pcm in spoken]
 
 
 _ENGINES: Mapping[str, Callable[[Speaker, Sequence[str]], list[tuple[Floats, int]]]] = MappingProxyType(
