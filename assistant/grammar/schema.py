@@ -136,6 +136,7 @@ class ContextFile(Struct, frozen=True, rename={"lambda_": "lambda"}):
     look_again: bool = False
     ask_below: Annotated[float, Meta(ge=0, le=1)] = 0.0
     refuse_below: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    harmless: list[str] = []
     wait_for_more: bool = True
     confusable: list[tuple[str, str]] = []
     spellings: dict[str, list[str]] = {}

@@ -68,6 +68,7 @@ def read_settings(folder: Path, faults: Faults) -> Header:
         ask_margin=_first(fitted.ask_margin, written.ask_margin),
         look_again=written.look_again,
         ask_below=written.ask_below if fitted.ask_below is None else fitted.ask_below,
+        harmless=tuple(written.harmless),
         refuse_below=written.refuse_below if fitted.refuse_below is None else fitted.refuse_below,
         wait_for_more=written.wait_for_more,
         confusable=tuple((left, right) for left, right in written.confusable),

@@ -163,6 +163,7 @@ class Settings:
     probability (understand/calibration.py reads them). ask_margin: nats between two meanings below which it asks.
     look_again: score nearly equal meanings once more, on the sound played slower and faster.
     ask_below, refuse_below: confidence (0..1) below which it asks whether that was said, and asks no more.
+    harmless: intents that are done however unsure it is, where they were said to it at all.
     wait_for_more: people pause inside its sentences, so what may go on is waited for.
     confusable: pairs of phrases that sound alike and need a larger margin.
     spellings: word → other spellings that the recogniser may write ("iced" → ["ice"]).
@@ -178,6 +179,7 @@ class Settings:
     look_again: bool = False
     ask_below: float = 0.0
     refuse_below: float = 0.0
+    harmless: tuple[str, ...] = ()
     wait_for_more: bool = True
     confusable: tuple[tuple[str, str], ...] = ()
     spellings: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)

@@ -72,6 +72,7 @@ class Thresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What `decide` judged by: the calibration in full (none of its numbers depends on this program's defaults).
 
     accept: as in calibration.json. ask_margin: nats. ask_below, refuse_below: confidence. confusable: pairs of phrases.
+    harmless: intents that neither holds for.
     free: slots that take free words.
     fusion: how the fused net's answers counted, None where none looked.
     gate: how an answer from sound alone counted, None where it was decoded.
@@ -83,6 +84,7 @@ class Thresholds(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     free: tuple[str, ...]
     ask_below: float = 0.0
     refuse_below: float = 0.0
+    harmless: tuple[str, ...] = ()
     fusion: Fusion | None = None
     gate: Gate | None = None
 

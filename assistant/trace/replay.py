@@ -56,6 +56,7 @@ def context_of(thresholds: Thresholds) -> Context:
             ask_margin=thresholds.ask_margin,
             ask_below=thresholds.ask_below,
             refuse_below=thresholds.refuse_below,
+            harmless=thresholds.harmless,
             confusable=thresholds.confusable,
         ),
         hash=f"thresholds {free}",  # `free_slots` remembers its answers by hash

@@ -98,6 +98,7 @@ def thresholds_of(context: Context, fusion: Fusion | None = None, gate: Gate | N
         free=tuple(sorted(free_slots(context))),
         ask_below=float(settings.ask_below),
         refuse_below=float(settings.refuse_below),
+        harmless=settings.harmless,
         fusion=_plain(fusion),
         gate=gate,
     )

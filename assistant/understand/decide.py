@@ -66,7 +66,8 @@ def decide(transcript: Transcript, context: Context) -> Understanding:
     if fusion is not None and best.agreement is not None:
         of = fuse.values(best, rivals(transcript, context))
         right = fuse.confidence(of, fusion)
-        verdict = _compared(transcript, verdict, fuse.whole(of, fusion), right)
+        whole = 1.0 if best.intent in context.settings.harmless else fuse.whole(of, fusion)
+        verdict = _compared(transcript, verdict, whole, right)
     return _understanding(transcript, best, verdict, heard, right)
 
 
@@ -111,7 +112,8 @@ def _judge(transcript: Transcript, context: Context, rule: Calibration, heard: f
     best, settings = transcript.hypotheses[0], context.settings
     scored = bool(len(best.tokens))
     refuse, doubt = (rule.refuse, rule.doubt) if scored else (UNSCORED_REFUSE, UNSCORED_DOUBT)
-    if heard < refuse or (scored and right < settings.refuse_below):
+    held = scored and best.intent not in settings.harmless
+    if heard < refuse or (held and right < settings.refuse_below):
         but = f"does not sound like it ({_score(best)})" if heard < refuse else f"hardly surely ({right:.2f})"
         return Verdict(Outcome.REFUSE, f"“{best.text}” fits best, but {but}")
     between = _between(transcript, context, rule)
@@ -119,7 +121,7 @@ def _judge(transcript: Transcript, context: Context, rule: Calibration, heard: f
         return between
     if heard < doubt:
         return Verdict(Outcome.ASK, f"“{best.text}” fits, but it may not have been said to me ({_score(best)})")
-    if scored and right < settings.ask_below:
+    if held and right < settings.ask_below:
         return Verdict(Outcome.ASK, f"“{best.text}” fits, but not surely ({right:.2f} that it is right)")
     if best.spelt and not _spelt_clearly(best):
         return Verdict(Outcome.ASK, f"“{best.text}” fits, but has words that no list has and that may be others")

@@ -247,3 +247,12 @@ def test_what_is_less_likely_right_than_the_context_wants_is_not_even_asked_abou
     typed = replace(transcript.hypotheses[0], tokens=np.zeros(0, np.int32))
     strict = replace(CONTEXT, settings=replace(CONTEXT.settings, refuse_below=1.0))
     assert decide(replace(transcript, hypotheses=(typed,)), strict).accepted
+
+
+def test_what_does_no_harm_is_done_however_unsure_it_is() -> None:
+    transcript = heard((0.0, "stop", {}))
+    settings = replace(CONTEXT.settings, ask_below=1.0, refuse_below=1.0)
+    assert decide(transcript, replace(CONTEXT, settings=settings)).outcome is Outcome.REFUSE
+    harmless = replace(CONTEXT, settings=replace(settings, harmless=("stop",)))
+    assert decide(transcript, harmless).outcome is Outcome.ACCEPT
+    assert decide(heard((0.0, "stop", {}), per_token=FOREIGN), harmless).outcome is Outcome.REFUSE
