@@ -52,7 +52,7 @@ def test_the_thresholds_lie_where_foreign_speech_ends() -> None:
     cases = parted()
     fitted = fit(cases, {"barista": CONTEXT})
     edges = fitted.edges["barista"]
-    at_edge = fitted.calibration.heard.probability((edges.accepted, 0.0, 0.0, 0.0))
+    at_edge = fitted.calibration.heard.probability((edges.accepted, 0.0, 0.0, 0.0, 0.0))
     assert fitted.calibration.doubt == pytest.approx(at_edge)
     assert fitted.calibration.refuse <= fitted.calibration.doubt
     assert -0.5 < edges.asked <= edges.accepted <= -0.4

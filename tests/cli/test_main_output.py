@@ -39,7 +39,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[TextIO]:
         yield stream
 
 
-RECOGNIZE = {"engine": "moonshine", "threads": 1, "beam": 8, "prune": 7, "lambda": 0.3}
+RECOGNIZE = {"engine": "moonshine", "threads": 1, "beam": 8, "prune": 7, "lambda": 0.3, "again": True}
 
 
 @pytest.mark.parametrize(
