@@ -44,17 +44,22 @@ ALONE_CONDITIONS = ("clean", "kitchen 12 dB", "kitchen 6 dB", "kitchen 3 dB")
 """Conditions in which an order counts as said alone; in babble somebody else does speak."""
 
 
-def fit(judged: Sequence[Judged], name: str, context: Context) -> Fusion:
-    """The numbers for the net `name`, from half A of `judged`."""
+def fit(judged: Sequence[Judged], name: str, context: Context, ranking: Fusion | None = None) -> Fusion:
+    """The numbers for the net `name`, from half A of `judged`.
+
+    ranking: of a net that was made for another context. Its weight, cap and offer are of that context's commands and
+    stay; how it doubts is learnt from real speech.
+    """
     half = [row for row in judged if row.case.fits and name in row.logits]
     orders = [row for row in half if row.case.kind == ORDERS]
-    fusion = fit_weight(orders, name)
+    fusion = Fusion(weight=ranking.weight, right_cap=ranking.right_cap) if ranking else fit_weight(orders, name)
     fusion = replace(fusion, confidence=_logistic(half, name, fusion, context, CONFIDENCE_VALUES, is_true))
     alone = [row for row in orders if row.case.group in ALONE_CONDITIONS and _strictly(row, name, fusion)]
     broken = [row for row in half if row.case.kind != ORDERS and not _said_so_far(row, name, fusion)]
     bounds = _logistic([*alone, *broken], name, fusion, context, WHOLE_VALUES, lambda case, _: case.kind == ORDERS)
     fusion = replace(fusion, whole=bounds)
-    fusion = replace(fusion, doubt=_doubt(alone, name, fusion, context), offer=_offer(half, name, fusion, context))
+    offer = ranking.offer if ranking else _offer(half, name, fusion, context)
+    fusion = replace(fusion, doubt=_doubt(alone, name, fusion, context), offer=offer)
     heard = [values_of(row, name, fusion, context) for row in orders if _strictly(row, name, fusion)]
     stated = [fuse.confidence(of, fusion) for of in heard]
     return replace(fusion, taken=min([MOST_TAKEN, *stated]))

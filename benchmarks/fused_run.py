@@ -22,7 +22,7 @@ from assistant.recognize.moonshine.engine import Moonshine
 from assistant.types import Fusion
 from assistant.understand.fused.bundle import Bundle, bundle_folders, open_bundle
 from assistant.understand.fused.features import extract
-from assistant.understand.fused.manifest import MANIFEST_FILE, read_manifest, write_manifest
+from assistant.understand.fused.manifest import GENERIC, MANIFEST_FILE, read_manifest, write_manifest
 from benchmarks import fused, fused_clips, fused_fit
 from benchmarks.fused_clips import ORDERS
 from benchmarks.scoring import percentiles
@@ -46,7 +46,7 @@ def measure(args: argparse.Namespace, config: Config, recognizer: Recognizer, co
         judged = fused.gather(fused_clips.cases(context, vad, args.limit), store, bundles, advance)
     fusions = {bundle.name: bundle.fusion for bundle in bundles}
     if args.fit:
-        fusions = {name: fused_fit.fit(judged, name, context) for name in fusions}
+        fusions = {b.name: fused_fit.fit(judged, b.name, context, _ranking(b, context)) for b in bundles}
         if args.write:
             for folder, _ in folders:
                 _write(folder, fusions)
@@ -67,6 +67,11 @@ def _folders(chosen: str | None, config: Config) -> Iterator[tuple[Path, str]]:
             there = ", ".join(known) or "none"
             raise ModelError(f"there is no bundle '{name}'", where="--bundle", remedy=f"there are: {there}")
         yield known[bundle], cost
+
+
+def _ranking(bundle: Bundle, context: Context) -> Fusion | None:
+    """How a net counts that was made for another context than the one it is measured in."""
+    return None if bundle.manifest.context_hash in (GENERIC, context.hash) else bundle.fusion
 
 
 def _open(folder: Path, cost: str) -> list[Bundle]:

@@ -12,6 +12,7 @@ from assistant.errors import InputError, UsageError
 if TYPE_CHECKING:
     from assistant.config import Config
     from assistant.schedule.plans import Plan
+    from assistant.schedule.policy import Policy
     from assistant.schedule.profile import Profile
     from assistant.schedule.simulate import Run
 
@@ -39,10 +40,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         moments = day(args.hours, args.seed)
     cheapest, best = plans[0].name, plans[-1].name
-    policies = (Slo(), Greedy(), Fixed(best, f"fixed {best}"), Fixed(cheapest, f"fixed {cheapest}"), Oracle())
+    policies: tuple[Policy, ...] = (
+        Slo(),
+        Greedy(),
+        Fixed(best, f"fixed {best}"),
+        Fixed(cheapest, f"fixed {cheapest}"),
+        Oracle(),
+    )
     chosen = open_policy(config)
     if chosen.name not in ("slo", "greedy", "fixed"):
-        policies = (chosen, *policies)  # type: ignore[assignment]
+        policies = (chosen, *policies)
     runs = [simulate(moments, profile, plans, policy, goal) for policy in policies]
     if args.json:
         print_json({"board": profile.identity.board, "utterances": len(moments), "runs": [_run_row(r) for r in runs]})

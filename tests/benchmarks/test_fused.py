@@ -95,6 +95,15 @@ def test_a_net_that_knows_repairs_every_order_and_offers_what_is_talked_into(bar
     assert results["best_of_list"][group]["rate"] == 1.0
 
 
+def test_a_net_made_for_another_context_keeps_its_ranking_and_learns_how_to_doubt(barista: Context) -> None:
+    rows, own = judged(), Fusion(weight=0.5, right_cap=2.0, offer=1.0)
+    fusion = fused_fit.fit(rows, NET, barista, own)
+    assert (fusion.weight, fusion.right_cap, fusion.offer) == (own.weight, own.right_cap, own.offer)
+    assert fusion.whole
+    assert fusion.confidence
+    assert fused_fit.fit(rows, NET, barista).offer != own.offer
+
+
 def test_nothing_that_is_reported_was_fitted_on(barista: Context) -> None:
     rows = judged()
     spoilt = [row if row.case.fits else replace(row, logits={NET: ([-9.0, 9.0], [9.0, 9.0])}) for row in rows]
