@@ -23,6 +23,7 @@ from assistant.types import Fusion
 from assistant.understand.fused.bundle import Bundle, bundle_folders, open_bundle
 from assistant.understand.fused.features import extract
 from assistant.understand.fused.manifest import GENERIC, MANIFEST_FILE, read_manifest, write_manifest
+from assistant.whole import write_whole
 from benchmarks import fused, fused_clips, fused_fit
 from benchmarks.fused_clips import ORDERS
 from benchmarks.scoring import percentiles
@@ -85,9 +86,7 @@ def _write(folder: Path, fusions: dict[str, Fusion]) -> None:
     variants = tuple(
         msgspec.structs.replace(v, fusion=fusions.get(f"{manifest.name}/{v.cost}", v.fusion)) for v in manifest.variants
     )
-    staging = folder / f".{MANIFEST_FILE}"
-    staging.write_bytes(write_manifest(msgspec.structs.replace(manifest, variants=variants)))
-    staging.replace(folder / MANIFEST_FILE)
+    write_whole(folder / MANIFEST_FILE, write_manifest(msgspec.structs.replace(manifest, variants=variants)))
 
 
 def _cost(bundle: Bundle, store: StatesStore, cases: Sequence[fused_clips.Case]) -> dict[str, Any]:

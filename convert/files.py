@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant import whole
 from assistant.errors import StorageError
 
 
@@ -27,13 +27,10 @@ class Places:
 
 def write_whole(file: Path, data: bytes) -> None:
     """Write `data` to `file` whole or not at all. Raises StorageError (a full or read-only disk)."""
-    staging = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        staging.write_bytes(data)
-        staging.replace(file)
+        whole.write_whole(file, data)
     except OSError as error:
-        staging.unlink(missing_ok=True)
         raise StorageError(
             f"cannot be written ({error.strerror})",
             where=str(file),

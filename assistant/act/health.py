@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from pathlib import Path
 
 from assistant.act.plugins import State, Status
+from assistant.whole import write_whole
 
 FILE = "plugins.json"
 
@@ -51,8 +51,6 @@ def _write(state: Path, failing: dict[str, str]) -> None:
     path = state / FILE
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = path.with_suffix(f".{os.getpid()}")
-        new.write_text(json.dumps(failing), encoding="utf-8")
-        new.replace(path)
+        write_whole(path, json.dumps(failing).encode())
     except OSError as error:
         log.warning("%s: cannot be written (%s)", path, error.strerror)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from assistant.cli.assembly import open_recognizer
 from assistant.cli.finding import open_context
 from assistant.cli.output import add_json_option, examples, print_json, progress, table
 from assistant.errors import InputError, StorageError
+from assistant.whole import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -253,10 +253,7 @@ def _choose_lambda(recognizer: Recognizer, context: Context, clips: Sequence[_Cl
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".calibration-", delete=False) as staging:
-            json.dump(content, staging, indent=2)
-            staging.write("\n")
-        Path(staging.name).replace(path)
+        write_whole(path, json.dumps(content, indent=2).encode() + b"\n")
     except OSError as error:
         remedy = "copy the context to a folder of yours, or use --dry-run"
         raise StorageError(str(error.strerror), where=str(path), remedy=remedy) from error

@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from assistant.daemon.events import MICROPHONE, Announced, Decided, Event, PartChanged, Reloaded, Woke
+from assistant.whole import write_whole
 
 STAGES_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
 RESPONSES_S = (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -112,9 +113,7 @@ class Metrics:
 
     def write(self, path: Path) -> None:
         """As a file, replaced at once, so that a collector never reads half of it. Raises OSError."""
-        new = path.with_suffix(".new")
-        new.write_text(self.text(), encoding="utf-8")
-        new.replace(path)
+        write_whole(path, self.text().encode())
 
     def _decided(self, event: Decided) -> None:
         self.intents.labels(event.intent or "none", event.outcome).inc()

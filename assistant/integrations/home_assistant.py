@@ -13,7 +13,6 @@ import logging
 import os
 import random
 import ssl
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from assistant.integrations.home_assistant_socket import LOST, NotLetInError, So
 from assistant.integrations.tasks import Tasks, first_to_end
 from assistant.secret import read_secret
 from assistant.trust import trusting
+from assistant.whole import PRIVATE, write_whole
 
 if TYPE_CHECKING:
     from assistant.config import Config
@@ -156,9 +156,7 @@ def _write_if_new(file: Path, text: str) -> bool:
         if file.is_file() and file.read_text(encoding="utf-8") == text:
             return False
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as written:
-            written.write(text)
-        Path(written.name).replace(file)
+        write_whole(file, text.encode(), PRIVATE)
     except OSError as error:
         raise StorageError(error.strerror or str(error), where=str(file), remedy="check paths.state") from error
     return True

@@ -10,7 +10,6 @@ import contextlib
 import math
 import os
 import platform
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from msgspec import Struct
 
 from assistant.errors import InputError, StorageError
+from assistant.whole import PRIVATE, write_whole
 
 FILE = "profile.json"
 FORMAT = 1
@@ -235,9 +235,7 @@ def save(profile: Profile, path: Path) -> None:
     """Write it beside and rename. Raises StorageError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".profile-", delete=False) as staging:
-            staging.write(msgspec.json.format(msgspec.json.encode(profile), indent=2) + b"\n")
-        Path(staging.name).replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(profile), indent=2) + b"\n", PRIVATE)
     except OSError as error:
         raise StorageError(error.strerror or str(error), where=str(path), remedy="free some disk space") from error
 
