@@ -10,6 +10,7 @@ aware, sparse the same from a net of which many weights are zero: they stay zero
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -69,7 +70,9 @@ def optimization() -> ModuleType:
     """tensorflow_model_optimization, for the same Keras. Raises PluginError."""
     tensorflow()
     try:
-        import tensorflow_model_optimization as tfmot
+        with warnings.catch_warnings():  # it still compares versions by distutils
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import tensorflow_model_optimization as tfmot
     except ImportError as error:
         raise PluginError(f"{error.name} is not installed", where="study", remedy=REMEDY) from error
     return tfmot  # type: ignore[no-any-return]

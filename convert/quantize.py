@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from assistant.errors import InputError
 from assistant.understand.fused.manifest import INPUTS, RIGHT, WHOLE
+from assistant.understand.fused.net import silent
 from assistant.understand.fused.projection import FeatureSpec
 from convert.dataset import Inputs, Rows
 from convert.model import build, tensorflow
@@ -54,7 +55,7 @@ def convert(net: Any, precision: str, rows: Rows) -> bytes:
 def converted(net: Any, serving: Any, precision: str, examples: Callable[[], Iterator[dict[str, Floats]]]) -> bytes:
     """`net`, called by the signature `serving`, as a .tflite. examples: inputs to calibrate int8 on."""
     tf, _ = tensorflow()
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         module = tf.Module()
         module.net = net
         tf.saved_model.save(module, folder, signatures={"serving_default": serving})
@@ -125,8 +126,8 @@ def examples(rows: Rows) -> Callable[[], Iterator[dict[str, Floats]]]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """TensorFlow's converter prints much that concerns nobody, and warns of its own parts."""
-    with redirect_stdout(StringIO()), redirect_stderr(StringIO()), warnings.catch_warnings():
+def quiet() -> Iterator[None]:
+    """TensorFlow's converter prints much that concerns nobody, also past Python, and warns of its own parts."""
+    with redirect_stdout(StringIO()), silent(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

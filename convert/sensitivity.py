@@ -6,25 +6,21 @@ than the share by which the file or the time grows, and more of them than chance
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convert.dataset import Rows
 from convert.model import tensorflow
-from convert.quantize import examples, saved
+from convert.quantize import examples, quiet, saved
 
 CHANCE = 0.05
 LAYERED = ("CONV_2D", "FULLY_CONNECTED")
-STDERR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ def splits(net: Any, rows: Rows) -> tuple[bytes, list[Split]]:
     """The int8 file of `net`, and two of each layer. rows: to calibrate on, once for all."""
     tf, _ = tensorflow()
     lite = tf.lite.experimental
-    with tempfile.TemporaryDirectory() as folder, _silent():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         saved(net, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -121,16 +117,3 @@ def _nodes(tf: Any, file: bytes) -> dict[str, list[str]]:
             if layers:
                 found.setdefault(layers[0], []).append(name)
     return found
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Without what the converter writes to standard error, past Python."""
-    kept = os.dup(STDERR)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), STDERR)
-        yield
-    finally:
-        os.dup2(kept, STDERR)
-        os.close(kept)

@@ -13,7 +13,7 @@ import pytest
 from assistant.errors import ModelError
 from assistant.types import Fusion
 from assistant.understand.fused.bundle import open_bundle
-from assistant.understand.fused.manifest import GENERIC, MANIFEST_FILE, read_manifest
+from assistant.understand.fused.manifest import FORMAT, GENERIC, MANIFEST_FILE, read_manifest
 from assistant.understand.fused.projection import FeatureSpec, Projection, shapes
 from convert.bundle import BUILD_FILE, CARD_FILE, Candidate, Origin, write_bundle
 from convert.compare import compare
@@ -88,7 +88,7 @@ def test_a_changed_file_is_noticed(tmp_path: Path, projection: Projection, candi
 def test_a_bundle_of_a_newer_format_is_refused(tmp_path: Path, projection: Projection, candidate: Candidate) -> None:
     write_bundle(tmp_path / "made", ORIGIN, projection, [candidate], 1.0)
     file = tmp_path / "made" / MANIFEST_FILE
-    file.write_text(file.read_text().replace('"format": 1,\n "heads"', '"format": 99,\n "heads"'))
+    file.write_text(file.read_text().replace(f'"format": {FORMAT},\n "heads"', '"format": 99,\n "heads"'))
     with pytest.raises(ModelError, match="newer version"):
         read_manifest(tmp_path / "made")
 

@@ -127,7 +127,7 @@ class Net:
 def opened(path: Path, interpreter: Callable[..., Any], threads: int = 1) -> Any:
     """The runner of a .tflite: called with inputs by name, it returns outputs by name. Raises ModelError."""
     data = read_file(path)
-    with as_model_error(path), _quiet():
+    with as_model_error(path), silent():
         net = interpreter(model_content=data, num_threads=threads)
         net.allocate_tensors()
         return net.get_signature_runner()
@@ -174,7 +174,7 @@ def as_model_error(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Without what the runtime writes to standard error as it opens a net: it has no other switch for that."""
     try:
         kept = os.dup(STDERR)
