@@ -22,7 +22,7 @@ from assistant.listen.vad import VoiceActivity
 from assistant.recognize.moonshine.engine import Moonshine
 from assistant.recognize.moonshine.grammar import MoonshineGrammar
 from assistant.types import Transcript, frozen_array
-from assistant.understand.fused.features import Sound, can_see, sound_of
+from assistant.understand.fused.source import Sound, States
 from benchmarks.clips import Clip
 from benchmarks.store import code_key, transcript_of, transcript_row
 
@@ -63,8 +63,9 @@ class StatesStore:
         transcript = self._engine.open(self._prepared).finish(utterance)
         row = json.dumps(transcript_row(transcript)).encode()
         arrays: dict[str, Any] = {"row": np.frombuffer(row, np.uint8)}
-        if can_see(transcript):
-            sound = sound_of(utterance, transcript)
+        source = States()
+        if source.sees(transcript):
+            sound = source.sound(utterance, transcript)
             attention = [h.attention for h in transcript.hypotheses if h.attention is not None]
             arrays |= {
                 "states": sound.states.astype(np.float16),

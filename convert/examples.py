@@ -18,9 +18,10 @@ from assistant.grammar.tree import Context
 from assistant.listen.vad import open_vad
 from assistant.recognize.moonshine import create
 from assistant.types import Hypothesis, Transcript
-from assistant.understand.fused.features import Sound, extract
+from assistant.understand.fused.features import extract
 from assistant.understand.fused.manifest import INPUTS
 from assistant.understand.fused.projection import Projection
+from assistant.understand.fused.source import Sound
 from benchmarks.fused_clips import FOREIGN, HALVES, ORDERS, TAILS, Case, cases
 from benchmarks.mixing import generator
 from benchmarks.recordings import BABBLE_SET, Order, Recording, recordings_of

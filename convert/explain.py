@@ -21,7 +21,7 @@ from assistant.recognize.moonshine import create
 from assistant.recognize.moonshine.model import FRAME_S
 from assistant.types import Hypothesis
 from assistant.understand.fused.bundle import open_bundle
-from assistant.understand.fused.features import Features, can_see, extract, sound_of
+from assistant.understand.fused.features import Features, extract
 from convert.files import write_whole
 from convert.rooms import read
 
@@ -37,10 +37,11 @@ def explain(file: Path, context: str, bundle: Path, picture: Path) -> str:
     pcm = np.clip(np.rint(read(file) * 32768), -32768, 32767).astype(np.int16)
     utterance = cut_clip(pcm, open_vad("silero"))
     transcript = engine.open(engine.prepare(load_context(context))).finish(utterance)
-    if not can_see(transcript):
-        raise InputError("nothing in it fits the context", where=str(file), remedy="choose another --context")
     opened = open_bundle(bundle)
-    features = extract(sound_of(utterance, transcript), transcript.hypotheses, opened.projection)
+    if not opened.source.sees(transcript):
+        raise InputError("nothing in it fits the context", where=str(file), remedy="choose another --context")
+    sound = opened.source.sound(utterance, transcript)
+    features = extract(sound, opened.source.aligned(transcript.hypotheses, sound), opened.projection)
     first = Features(features.tokens[:1], features.frames[:1], features.globals[:1])
     best = transcript.hypotheses[0]
     names = [engine.model.tokenizer.decode([int(token)]) or "end" for token in best.tokens]

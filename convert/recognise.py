@@ -25,7 +25,7 @@ from assistant.recognize.moonshine import create
 from assistant.recognize.moonshine.engine import Moonshine
 from assistant.recognize.moonshine.grammar import MoonshineGrammar
 from assistant.types import Hypothesis, Transcript
-from assistant.understand.fused.features import Sound, level_db
+from assistant.understand.fused.source import Sound, level_db
 from convert.files import Places, archive, write_whole
 from convert.grammars import lattice, text_contexts
 from convert.rooms import Rooms

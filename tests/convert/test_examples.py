@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from assistant.types import Fusion, Hypothesis, Transcript
-from assistant.understand.fused.features import Sound, extract
+from assistant.understand.fused.features import extract
 from assistant.understand.fused.projection import FeatureSpec, Projection, shapes
+from assistant.understand.fused.source import Sound
 from benchmarks.clips import Clip
 from benchmarks.fused_clips import FOREIGN, HALVES, ORDERS, TAILS, Case
 from benchmarks.recordings import BABBLE_SET, recordings_of

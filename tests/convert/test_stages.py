@@ -12,7 +12,7 @@ import pytest
 
 from assistant.errors import StorageError
 from assistant.types import Hypothesis
-from assistant.understand.fused.features import Sound
+from assistant.understand.fused.source import Sound
 from convert.dataset import labels
 from convert.files import Places
 from convert.recognise import Heard, keep, read_shard, shard_file, shards_of

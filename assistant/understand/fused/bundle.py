@@ -13,7 +13,7 @@ from typing import Any
 
 from assistant.errors import AssistantError, ModelError
 from assistant.types import Fusion, Transcript, Utterance
-from assistant.understand.fused.features import can_see, extract, sound_of
+from assistant.understand.fused.features import extract
 from assistant.understand.fused.fuse import fuse
 from assistant.understand.fused.manifest import (
     FEATURES_FILE,
@@ -25,6 +25,7 @@ from assistant.understand.fused.manifest import (
 )
 from assistant.understand.fused.net import Net, find_runtime, read_file
 from assistant.understand.fused.projection import Projection, read_projection
+from assistant.understand.fused.source import SoundSource, source_of
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Bundle:
     variant: Variant
     projection: Projection
     net: Net
+    source: SoundSource
     folder: Path = Path()
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -57,14 +59,15 @@ class Bundle:
         variant = self.manifest.variant(cost)
         check_file(self.folder / variant.file, variant.sha256)
         net = Net(self.folder / variant.file, self.manifest.features, find_runtime())
-        return Bundle(self.manifest, variant, self.projection, net, self.folder)
+        return Bundle(self.manifest, variant, self.projection, net, self.source, self.folder)
 
     def look(self, utterance: Utterance, transcript: Transcript) -> Transcript:
         """`transcript` re-ranked; the same where the engine gave nothing to look at. Raises ModelError."""
-        if not can_see(transcript):
+        if not self.source.sees(transcript):
             return transcript
         began = time.perf_counter()
-        features = extract(sound_of(utterance, transcript), transcript.hypotheses, self.projection)
+        sound = self.source.sound(utterance, transcript)
+        features = extract(sound, self.source.aligned(transcript.hypotheses, sound), self.projection)
         with self._turn:
             answers = self.net.answers(features)
         fused = fuse(transcript, answers.right.tolist(), answers.whole.tolist(), self.fusion, self.name)
@@ -83,7 +86,7 @@ def open_bundle(folder: Path, cost: str = "", interpreter: Callable[..., Any] | 
         check_file(folder / name, digest)
     projection = read_projection(folder / FEATURES_FILE, manifest.features)
     net = Net(folder / variant.file, manifest.features, interpreter or find_runtime())
-    return Bundle(manifest, variant, projection, net, folder)
+    return Bundle(manifest, variant, projection, net, source_of(manifest.features), folder)
 
 
 def check_file(path: Path, sha256: str) -> None:

@@ -1,6 +1,6 @@
-"""What the fused net sees of an utterance: three arrays a hypothesis, from encoder states, attention, tokens, scores.
+"""What the fused net sees of an utterance: three arrays a hypothesis, from sound, alignment, tokens, scores.
 
-    states, attention ─► A·E, coverage ─┐
+    states, attention ─► A·E, coverage ─┐                                  (source.py: encoder states or log-mel)
     tokens ─► their vectors ────────────┼─► tokens [H, N, Dt], frames [H, F, Df], globals [H, G]
     log p, ILM, margins, voice, level ──┘   normalised, clipped to ±4, the last column of tokens and frames a mask
 
@@ -16,18 +16,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.types import FRAME_MS, FRAME_SAMPLES, Hypothesis, Transcript, Utterance
+from assistant.types import FRAME_MS, Hypothesis
 from assistant.understand.fused.projection import FeatureSpec, Projection
+from assistant.understand.fused.source import LEVEL_FLOOR_DB, Sound
 
 Floats = NDArray[np.float32]
 
 CLIP = 4.0
 """Normalised values beyond so many standard deviations say no more."""
-LEVEL_FLOOR_DB = -90.0
 RANGE_DB = 40.0
 """Below the loudest speech by more than this everything is silence."""
-COVERED = 0.05
-"""Attention mass at which a frame counts as read by some token; the states of one frame sum to at most 1 a token."""
 COVERAGE_FLOOR = 1e-3
 VOICED = 0.5
 MARGIN_CAP = 10.0
@@ -65,51 +63,12 @@ GLOBALS = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sound:
-    """The sound's side of it.
-
-    states: float32 [frames, dim], encoder states. start_s: where states[0] begins in the utterance, seconds.
-    voice: float32 [frames], voice activity of each 20 ms of the utterance; level_db: float32, loudness of the same.
-    """
-
-    states: Floats
-    start_s: float
-    voice: Floats
-    level_db: Floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Features:
     """tokens: float32 [H, N, Dt]; frames: float32 [H, F, Df]; globals: float32 [H, G]; H hypotheses, best first."""
 
     tokens: Floats
     frames: Floats
     globals: Floats
-
-
-def can_see(transcript: Transcript) -> bool:
-    """Whether the engine gave what the features need: states, and attention and vectors of every hypothesis."""
-    return (
-        transcript.states is not None
-        and bool(transcript.hypotheses)
-        and all(h.attention is not None and h.vectors is not None for h in transcript.hypotheses)
-    )
-
-
-def sound_of(utterance: Utterance, transcript: Transcript) -> Sound:
-    """The sound's side of `utterance` as the recogniser decoded it. Needs `transcript.states`."""
-    assert transcript.states is not None
-    return Sound(transcript.states, transcript.decoded_start_s, utterance.voice, level_db(utterance.pcm))
-
-
-def level_db(pcm: NDArray[np.int16]) -> Floats:
-    """Loudness (RMS) of each 20 ms of `pcm`, int16 [samples], in dB of full scale; float32 [frames]."""
-    frames = -(-len(pcm) // FRAME_SAMPLES)
-    padded = np.zeros(frames * FRAME_SAMPLES, np.float32)
-    padded[: len(pcm)] = pcm
-    power = np.square(padded.reshape(frames, FRAME_SAMPLES) / np.float32(32768)).mean(axis=1)
-    level: Floats = np.maximum(10 * np.log10(power + 1e-12), LEVEL_FLOOR_DB).astype(np.float32)
-    return level
 
 
 def extract(sound: Sound, hypotheses: Sequence[Hypothesis], projection: Projection) -> Features:
@@ -163,6 +122,7 @@ class _Clip:
     """What all hypotheses of an utterance share, on the time axis of the states.
 
     voice, level: float32 [frames], level in dB relative to the loudest voiced. pool: states to a frame of the net.
+    covered: see FeatureSpec.
     """
 
     voice: Floats
@@ -170,6 +130,7 @@ class _Clip:
     voiced: NDArray[np.bool_]
     pool: int
     state_s: float
+    covered: float
     snr_db: float
     end_level: float
 
@@ -191,7 +152,14 @@ class _Clip:
         pool = max(spec.pool, -(-count // spec.frames))
         relative = np.maximum(level - np.float32(loud), -RANGE_DB).astype(np.float32)
         return _Clip(
-            voice, relative, voiced, pool, spec.state_s, min(loud - floor, RANGE_DB), max(end_level, -RANGE_DB)
+            voice=voice,
+            level=relative,
+            voiced=voiced,
+            pool=pool,
+            state_s=spec.state_s,
+            covered=spec.covered,
+            snr_db=min(loud - floor, RANGE_DB),
+            end_level=max(end_level, -RANGE_DB),
         )
 
     def pooled(self, values: Floats) -> Floats:
@@ -263,7 +231,7 @@ def _globals(
     """GLOBALS of one hypothesis among `every`."""
     n, state_s = len(h.tokens), clip.state_s
     words = attention[:-1] if n > 1 else attention
-    covered = words.max(axis=0) >= COVERED
+    covered = words.max(axis=0) >= clip.covered
     covered = covered | np.roll(covered, 1) | np.roll(covered, -1)
     uncovered = clip.voiced & ~covered
     heard = centroid[:-1] if n > 1 else centroid

@@ -23,12 +23,16 @@ FEATURES_FORMAT = 1
 """Raised whenever features.py computes something else from the same utterance."""
 TOKEN_SCALAR_COUNT, FRAME_SCALAR_COUNT = 8, 6
 SMALLEST_SCALE = 1e-3
+LOG_MEL = "log-mel"
+ATTENTION, WORDS = "attention", "words"
 
 
 class FeatureSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Shapes of the net's inputs.
 
-    format: of the features. audio: what `states` are: "moonshine-tiny-en" encoder states or "log-mel".
+    format: of the features. audio: what `states` are: "moonshine-tiny-en" encoder states or LOG_MEL.
+    alignment: how tokens lie on them (source.py): by the decoder's ATTENTION or by times of WORDS.
+    covered: attention from which on a frame counts as read by a token; the frames of one token sum to 1.
     audio_dim, vector_width: columns of the states and of the tokens' vectors before their bases.
     state_s: time between states, seconds. pool: states to a frame of the net (more in long utterances).
     tokens, frames: N and F. state_dim, vector_dim: columns kept of both. hypotheses: how many are looked at.
@@ -36,6 +40,8 @@ class FeatureSpec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     format: int = FEATURES_FORMAT
     audio: str = "moonshine-tiny-en"
+    alignment: str = ATTENTION
+    covered: float = 0.05
     audio_dim: int = 288
     vector_width: int = 288
     state_s: float = 0.024

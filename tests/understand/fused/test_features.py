@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from assistant.types import Hypothesis, frozen_array
-from assistant.understand.fused.features import CLIP, GLOBALS, Features, Sound, can_see, extract, extract_raw, sound_of
+from assistant.understand.fused.features import CLIP, GLOBALS, Features, extract, extract_raw
 from assistant.understand.fused.projection import FeatureSpec, Projection, unfitted
+from assistant.understand.fused.source import Sound, States
 from tests.understand.fused.conftest import Hear, Heard
 
 SPEC = FeatureSpec()
@@ -109,22 +110,22 @@ def test_a_long_sentence_keeps_its_first_tokens_and_its_end() -> None:
 def test_an_order_is_covered_and_what_follows_it_is_not(
     order: Heard, spoken: Callable[[str], NDArray[np.int16]], hear: Hear
 ) -> None:
-    alone = extract_raw(sound_of(*order), order[1].hypotheses, PROJECTION)
+    alone = extract_raw(States().sound(*order), order[1].hypotheses, PROJECTION)
     tail = spoken("the train leaves every twenty minutes")[4_000:40_000]
     pcm = np.concatenate([order[0].pcm[: int(order[0].speech_end_s * 16_000)], tail])
     utterance, transcript = hear(pcm)
-    talked_into = extract_raw(sound_of(utterance, transcript), transcript.hypotheses, PROJECTION)
+    talked_into = extract_raw(States().sound(utterance, transcript), transcript.hypotheses, PROJECTION)
     assert of(alone, "gap_after_s") < 0.2
     assert of(talked_into, "longest_uncovered_s") > of(alone, "longest_uncovered_s") + 0.2
 
 
 def test_an_engine_without_states_or_attention_is_not_looked_at(order: Heard) -> None:
     transcript = order[1]
-    assert can_see(transcript)
-    assert not can_see(replace(transcript, states=None))
-    assert not can_see(replace(transcript, hypotheses=()))
+    assert States().sees(transcript)
+    assert not States().sees(replace(transcript, states=None))
+    assert not States().sees(replace(transcript, hypotheses=()))
     blind = replace(transcript.hypotheses[0], attention=None)
-    assert not can_see(replace(transcript, hypotheses=(blind, *transcript.hypotheses[1:])))
+    assert not States().sees(replace(transcript, hypotheses=(blind, *transcript.hypotheses[1:])))
 
 
 def test_short_sound_that_was_padded_reads_as_silence() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 import models
 from assistant.understand.fused.bundle import bundle_folders, open_bundle
-from assistant.understand.fused.features import extract, sound_of
+from assistant.understand.fused.features import extract
 from assistant.understand.fused.fuse import fuse
 from tests.understand.fused.conftest import LINEAR, Heard
 from tests.understand.fused.linear_net import write_bundle
@@ -66,7 +66,7 @@ def test_another_runtime_gives_the_same_decisions(runtime: str, tmp_path: Path, 
     folders = [write_bundle(tmp_path / "linear", LINEAR), *bundle_folders([Path(models.__file__).parent])]
     for folder in folders:
         bundle = open_bundle(folder)
-        features = extract(sound_of(*order), order[1].hypotheses, bundle.projection)
+        features = extract(bundle.source.sound(*order), order[1].hypotheses, bundle.projection)
         inputs = tmp_path / "inputs.npz"
         np.savez(inputs, tokens=features.tokens, frames=features.frames, globals=features.globals)
         script = Path(__file__).with_name("other_runtime.py")
