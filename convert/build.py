@@ -52,7 +52,8 @@ class Order:
     ones for training, or None. real: calibrate on those that judge.
 
     precisions: also judge the full net in every precision. costs: the variants, dearest first.
-    sound: the net for sound alone, or None.
+    sound: the net for sound alone, or None. train_seed: of the nets' first weights and batches, where it is not `seed`,
+    so that one set of data gives several nets.
     jobs: processes here; cluster: the address of one that does the work instead, or "". workers: processes that
     train one net together.
     """
@@ -73,6 +74,7 @@ class Order:
     cluster: str = ""
     workers: int = 1
     sound: SoundOrder | None = None
+    train_seed: int | None = None
 
     @property
     def folders(self) -> dict[str, str]:
@@ -186,7 +188,8 @@ def build(order: Order, advance: Advance, tell: Callable[[str], None]) -> Built:
         sound = _sound(order, shards, crew, ledger, advance)
         data = prepare(order, shards, ledger, advance)
         lesson = Lesson(data.rows, data.projection.spec, data.projection.to_bytes(), data.files)
-        recipe = Recipe(order.costs, order.schedule, order.fine_tuning, order.seed, order.workers)
+        seed = order.seed if order.train_seed is None else order.train_seed
+        recipe = Recipe(order.costs, order.schedule, order.fine_tuning, seed, order.workers)
         with ledger.stage(costs.TRAIN) as spent:
             trained = train_all(recipe, lesson, order.places, crew, _counted(advance, spent, len(data.rows)))
     context: Context | None = load_context(order.folder) if order.folder else None
@@ -201,7 +204,8 @@ def build(order: Order, advance: Advance, tell: Callable[[str], None]) -> Built:
     studied = {
         precision: candidate_of("full", trained["full"], data, order.seed, tell, precision) for precision in others
     }
-    origin = Origin(order.name, context, order.command, {"seed": order.seed}, counts(data.rows))
+    seeds = {"seed": order.seed} | ({} if order.train_seed is None else {"train_seed": order.train_seed})
+    origin = Origin(order.name, context, order.command, seeds, counts(data.rows))
     seconds = time.perf_counter() - began
     stages_spent = tuple(ledger.stages)
     return Built(origin, data.projection, tuple(candidates), trained, figures, studied, seconds, sound, stages_spent)

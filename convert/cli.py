@@ -111,6 +111,7 @@ def _add_amounts(build: argparse.ArgumentParser) -> None:
     build.add_argument("--context", default="", help="folder or name; without it a generic bundle is made")
     build.add_argument("--quick", action="store_true", help="a tenth of the data, fewer epochs: minutes")
     build.add_argument("--seed", type=int, default=0)
+    build.add_argument("--train-seed", type=int, help="of the nets alone, on the data of --seed")
     build.add_argument("--rounds", type=int, help="how often all data is drawn anew (2; more is better and slower)")
     build.add_argument("--crowd", type=int, help="further takes of each corpus in which others talk in (500)")
     build.add_argument("--epochs", type=int)
@@ -236,6 +237,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         schedule=replace(schedule, epochs=arguments.epochs or schedule.epochs, rate=arguments.rate or schedule.rate),
         fine_tuning=b.QUICK_FINE_TUNING if arguments.quick else b.FINE_TUNING,
         seed=arguments.seed,
+        train_seed=arguments.train_seed,
         jobs=arguments.jobs,
         command=repeatable(arguments),
         recordings=arguments.recordings,
@@ -266,7 +268,8 @@ def _sound_order(arguments: argparse.Namespace, places: Places) -> SoundOrder | 
 def repeatable(arguments: argparse.Namespace) -> str:
     """The command that makes the same bundle again, without what depends on where it was made."""
     words = [PROGRAM, "build"]
-    for name in ("context", "seed", "rounds", "crowd", "epochs", "rate", "variants", "sound_takes", "sound_epochs"):
+    amounts = ("rounds", "crowd", "epochs", "rate", "variants", "sound_takes", "sound_epochs")
+    for name in ("context", "seed", "train_seed", *amounts):
         value = getattr(arguments, name)
         if value not in (None, ""):
             words += [f"--{name.replace('_', '-')}", Path(value).name if name == "context" else str(value)]
