@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from assistant.grammar.tree import Context
@@ -36,9 +36,12 @@ class Case:
         return in_half_a(self.clip.name)
 
 
-def cases(context: Context, vad: VoiceActivity, limit: int | None) -> Iterator[Case]:
-    """All of them; orders are of the context barista."""
-    room, orders, others = Room(), barista_orders(limit), recordings_of(BABBLE_SET)
+def cases(
+    context: Context, vad: VoiceActivity, limit: int | None, labelled: Sequence[Order] | None = None
+) -> Iterator[Case]:
+    """All of them. labelled: orders of `context`; the recorded ones of the context barista by default."""
+    orders = barista_orders(limit) if labelled is None else labelled
+    room, others = Room(), recordings_of(BABBLE_SET)
     for name, order in itertools.product(ORDER_CONDITIONS, orders):
         yield Case(recorded(order.recording, BY_NAME[name], room), ORDERS, name, order)
     for name, order in itertools.product(HARD_CONDITIONS, orders):
@@ -53,8 +56,8 @@ def cases(context: Context, vad: VoiceActivity, limit: int | None) -> Iterator[C
                 yield Case(recorded(recording, CLEAN, room), FOREIGN, origin)
 
 
-def count(limit: int | None) -> int:
+def count(limit: int | None, labelled: Sequence[Order] | None = None) -> int:
     """How many there are, at most; for a progress bar."""
-    orders = limit or 261
+    orders = (limit or 261) if labelled is None else len(labelled)
     foreign = sum(min(limit or n, n) for n in FOREIGN_COUNT.values())
     return orders * (len(ORDER_CONDITIONS) + len(HARD_CONDITIONS) * (1 + TAIL_DRAWS)) + foreign

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,12 @@ from assistant.understand.fused.manifest import GENERIC, MANIFEST_FILE, read_man
 from assistant.whole import write_whole
 from benchmarks import fused, fused_clips, fused_fit
 from benchmarks.fused_clips import ORDERS
+from benchmarks.fused_spoken import spoken_orders
 from benchmarks.scoring import percentiles
 from benchmarks.states import StatesStore
 
+RECORDED = "barista"
+"""The context that people were recorded for; sentences of others are spoken by voices that trained nothing."""
 TIMED = 60
 """Orders, of all noises, on which the step is timed."""
 
@@ -43,15 +47,17 @@ def measure(args: argparse.Namespace, config: Config, recognizer: Recognizer, co
         raise ModelError("there is no bundle to measure", where="bench fused", remedy="assistant-convert build")
     vad = open_vad(config.listen.vad)
     store = StatesStore(recognizer, recognizer.prepare(context), vad, args.out / "states")
-    with progress("listening", fused_clips.count(args.limit)) as advance:
-        judged = fused.gather(fused_clips.cases(context, vad, args.limit), store, bundles, advance)
+    labelled = None if context.name == RECORDED else spoken_orders(context, args.limit, args.out / "voices")
+    every = partial(fused_clips.cases, context, vad, args.limit, labelled)
+    with progress("listening", fused_clips.count(args.limit, labelled)) as advance:
+        judged = fused.gather(every(), store, bundles, advance)
     fusions = {bundle.name: bundle.fusion for bundle in bundles}
     if args.fit:
         fusions = {b.name: fused_fit.fit(judged, b.name, context, _ranking(b, context)) for b in bundles}
         if args.write:
             for folder, _ in folders:
                 _write(folder, fusions)
-    cases = [case for case in fused_clips.cases(context, vad, args.limit) if case.kind == ORDERS]
+    cases = [case for case in every() if case.kind == ORDERS]
     costs = {bundle.name: _cost(bundle, store, cases[:: max(len(cases) // TIMED, 1)]) for bundle in bundles}
     return fused.measure(judged, context, fusions) | {"cost": costs}
 

@@ -49,11 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         arguments = build_parser().parse_args(words)
-        if arguments.verb in ("build", "study", "estimate", "explain"):
+        if arguments.verb in ("build", "study", "ablate", "estimate", "explain"):
             check_extra()
         verbs = {
             "build": _build,
             "study": _study,
+            "ablate": _ablate,
             "estimate": _estimate,
             "compare": _compare,
             "inspect": _inspect,
@@ -84,6 +85,11 @@ def build_parser() -> Parser:
     study.add_argument("--folds", type=int, default=0, help="also train anew without each Kth of voices, and of noises")
     _add_amounts(study)
     study.set_defaults(sound_takes=0)
+    ablate = verbs.add_parser("ablate", help="what the net owes to each thing it sees and is taught by")
+    ablate.add_argument("--out", type=Path, required=True, help="folder of ablations.json and ablations.html")
+    ablate.add_argument("--only", default="", metavar="LIST", help="some of them, by how their names begin")
+    _add_amounts(ablate)
+    ablate.set_defaults(sound_takes=0)
     estimate = verbs.add_parser("estimate", help="what a build takes, or a thousand, or a million sentences")
     estimate.add_argument("--contexts", type=int, default=1, help="so many like --context")
     estimate.add_argument("--sentences", type=int, default=0, help="one that has so many, each spoken and heard once")
@@ -182,6 +188,22 @@ def _study(arguments: argparse.Namespace) -> None:
     write_study(arguments.out / "study.html", arguments.out.name, shlex.join(command), made.found)
     print(made.found["layers"]["verdict"]["reason"])
     print(f"{arguments.out / 'study.html'}: {len(made.entries)} nets; none beats {', '.join(made.found['front'])}")
+
+
+def _ablate(arguments: argparse.Namespace) -> None:
+    import json
+
+    from convert.ablations import ablate, markdown, write_ablations
+    from convert.files import write_whole
+    from convert.progress import Bars
+
+    only = tuple(filter(None, arguments.only.split(",")))
+    with Bars().shown() as bars:
+        found = ablate(_order(arguments), only, bars.advance, bars.tell)
+    write_whole(arguments.out / "ablations.json", json.dumps(found, indent=1).encode())
+    command = [PROGRAM, "ablate", *shlex.split(repeatable(arguments))[2:-2], "--out", arguments.out.name]
+    write_ablations(arguments.out / "ablations.html", shlex.join(command), found)
+    print(markdown(found))
 
 
 def _build_sound(arguments: argparse.Namespace) -> None:

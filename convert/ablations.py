@@ -1,0 +1,263 @@
+"""What the net owes to each thing that it sees and that it is taught by: nets trained alike but for one of them.
+
+Each arm hides a part of the input, in training and in judging alike, or leaves a part of the data out; all arms take
+the same number of steps from the same seed. They are judged in float by what the net alone says: no score of the
+recogniser's counts for refusing. The list's length is another question, asked of the net that sees all of it.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.types import Fusion
+from assistant.understand.fused.fuse import probability
+from assistant.understand.fused.projection import FeatureSpec
+from benchmarks.fused_clips import FOREIGN, HALVES, ORDERS, TAILS
+from convert import calibrate, evaluate
+from convert.build import Data, Order, gather, prepare
+from convert.costs import Ledger
+from convert.crew import open_crew
+from convert.dataset import Inputs, Rows
+from convert.examples import Example, Seen
+from convert.model import FULL, build
+from convert.page import figure, picture, png, table, write_page
+from convert.synthesize import FULL as SAID_WHOLE
+from convert.train import Floats, Schedule, area, logits, train, utterances
+
+SOUND, WORDS, SCORES = "sound", "words", "scores"
+"""What can be hidden: encoder states, of tokens and frames; the tokens' own vectors; all that the decoder scored."""
+LISTS = (1, 2, 4, 8)
+HEARD_GROUPS = ("kitchen 6 dB", "kitchen 3 dB", "kitchen 0 dB", "babble 6 dB")
+NET_VALUES = ("right", "whole")
+
+Advance = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One net. hidden: parts of the input. kept: which rows train, or None for all; they may fill fewer batches."""
+
+    name: str
+    hidden: tuple[str, ...] = ()
+    kept: Callable[[Rows], NDArray[np.bool_]] | None = None
+
+
+def arms_of(corpus: str) -> tuple[Arm, ...]:
+    """All arms. corpus: the context that the specialised net is made for."""
+    return (
+        Arm("all of it"),
+        Arm("sound, no words and no scores", (WORDS, SCORES)),
+        Arm("words and scores, no sound", (SOUND,)),
+        Arm("sound and words, no scores", (SCORES,)),
+        Arm("scores alone", (SOUND, WORDS)),
+        Arm("trained without noise", kept=lambda rows: np.isnan(rows.snr_db)),
+        Arm("as few rows, in noise and without", kept=_as_few),
+        Arm("trained without the recogniser's mistakes", kept=_without_mistakes),
+        Arm("generic: trained without the context", kept=lambda rows: rows.corpus != corpus),
+    )
+
+
+def _as_few(rows: Rows) -> NDArray[np.bool_]:
+    """So many utterances as there are without noise, drawn from all."""
+    numbers = np.unique(rows.utterance)
+    clean = len(np.unique(rows.utterance[np.isnan(rows.snr_db)]))
+    return np.isin(rows.utterance, np.random.default_rng(0).permutation(numbers)[:clean])
+
+
+def _without_mistakes(rows: Rows) -> NDArray[np.bool_]:
+    """Of whole sentences only the meaning that was said: what else the recogniser found is unknown to the net."""
+    kept: NDArray[np.bool_] = (rows.kind != SAID_WHOLE) | (rows.right > 0.5)
+    return kept
+
+
+def ablate(order: Order, only: Sequence[str], advance: Advance, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Train and judge every arm, or those whose names begin with one of `only`. Raises AssistantError."""
+    ledger = Ledger(order.places.work)
+    with open_crew(order.places, order.jobs, order.cluster) as crew:
+        data = prepare(order, gather(order, ledger.watched(crew), ledger, advance, tell), ledger, advance)
+    seen = data.real if data.real is not None else data.seen
+    corpus = next(iter(order.folders), "")
+    steps = len(utterances(data.rows.chosen(~data.rows.valid)))
+    found: dict[str, Any] = {}
+    for arm in arms_of(corpus):
+        if only and not arm.name.startswith(tuple(only)):
+            continue
+        net, figures = _trained(arm, data, order.schedule, order.seed, steps, advance)
+        shown = replace(seen, inputs=hide(seen.inputs, data.projection.spec, arm.hidden))
+        right, whole = logits(net, shown.inputs)
+        found[arm.name] = {**figures, **judged(shown, right, whole)}
+        tell(f"{arm.name}: {line_of(found[arm.name])}")
+        if not arm.hidden and arm.kept is None:
+            for length in LISTS:
+                name = f"list of {length}"
+                short, rows = cut(seen, length)
+                found[name] = {**figures, **judged(short, right[rows], whole[rows])}
+                tell(f"{name}: {line_of(found[name])}")
+    return {"context": corpus, "epochs": order.schedule.epochs, "seed": order.seed, "arms": found}
+
+
+def _trained(
+    arm: Arm, data: Data, schedule: Schedule, seed: int, utterances_of_all: int, advance: Advance
+) -> tuple[Any, dict[str, Any]]:
+    """The net of one arm, and what it was trained on. Fewer rows are gone through more often."""
+    rows, spec = data.rows, data.projection.spec
+    if arm.kept is not None:
+        rows = rows.chosen(arm.kept(rows) | rows.valid)
+    inputs = hide(rows.inputs, spec, arm.hidden)
+    rows = replace(rows, tokens=inputs.tokens, frames=inputs.frames, globals=inputs.globals)
+    count = len(utterances(rows.chosen(~rows.valid)))
+    alike = replace(schedule, epochs=round(schedule.epochs * utterances_of_all / count), patience=10**6)
+    done = train(rows, spec, FULL, alike, seed, lambda epoch, epochs, _: advance(arm.name[:12], epoch, epochs))
+    net = build(spec, FULL)
+    net.set_weights(done.weights)
+    return net, {"utterances": count, "epochs": alike.epochs, "best_epoch": done.best + 1, "seconds": done.seconds}
+
+
+def hide(inputs: Inputs, spec: FeatureSpec, hidden: Sequence[str]) -> Inputs:
+    """The same with parts of it at their mean, which is 0; the masks stay."""
+    tokens, frames, globals_ = (np.array(part) for part in (inputs.tokens, inputs.frames, inputs.globals))
+    d, v = spec.state_dim, spec.vector_dim
+    if SOUND in hidden:
+        tokens[..., :d] = 0
+        frames[..., :d] = 0
+    if WORDS in hidden:
+        tokens[..., d : d + v] = 0
+    if SCORES in hidden:
+        tokens[..., d + v : -1] = 0
+        globals_[:] = 0
+    return Inputs(tokens, frames, globals_)
+
+
+def cut(seen: Seen, length: int) -> tuple[Seen, NDArray[np.int64]]:
+    """What `seen` is when the recogniser's list ends after `length`; the numbers of the rows that are left."""
+    examples: list[Example] = []
+    rows: list[int] = []
+    first = [0]
+    for i, e in enumerate(seen.examples):
+        hypotheses = e.transcript.hypotheses[:length]
+        parts = {name: getattr(e, name)[:length] for name in ("strict", "right", "prefix")}
+        examples.append(replace(e, transcript=replace(e.transcript, hypotheses=hypotheses), **parts))
+        rows += range(seen.first[i], min(seen.first[i] + length, seen.first[i + 1]))
+        first.append(len(rows))
+    at = np.array(rows, np.int64)
+    inputs = Inputs(*(getattr(seen.inputs, name)[at] for name in ("tokens", "frames", "globals")))
+    return Seen(tuple(examples), inputs, tuple(first)), at
+
+
+def judged(seen: Seen, right: Floats, whole: Floats) -> dict[str, Any]:
+    """Figures of the half that nothing was fitted on; of re-ranking also of both halves, where counts are larger."""
+    fusion = calibrate.fit(seen, right, whole)
+    after = calibrate.judge(seen, right, whole, fusion)
+    meant = [j for j in after if j.example.fits and j.example.kind == ORDERS]
+    known = [j for j in after if j.example.fits and (j.strict or j.example.kind != ORDERS)]
+    known = [j for j in known if not j.example.group.startswith(calibrate.CROWDED)]
+    bounds = calibrate.logistic(known, [j.example.kind == ORDERS for j in known], NET_VALUES)
+    doubt = calibrate.doubt_of(meant, bounds)
+    alone = Fusion(fusion.weight, fusion.right_cap, fusion.confidence, bounds, doubt)
+    found = evaluate.figures(seen, right, whole, alone)
+    truth = [s for i, e in enumerate(seen.examples) for s in e.strict[: seen.first[i + 1] - seen.first[i]]]
+    held = [j for j in after if not j.example.fits]
+    whole_of = {
+        kind: [probability(bounds, j.values) for j in held if j.example.kind == kind and (j.strict or kind != ORDERS)]
+        for kind in (ORDERS, HALVES, TAILS, FOREIGN)
+    }
+    others = [p for kind in (HALVES, TAILS, FOREIGN) for p in whole_of[kind]]
+    stated = np.array([*whole_of[ORDERS], *others], np.float32)
+    is_order = np.arange(len(stated)) < len(whole_of[ORDERS])
+    return {
+        "weight": fusion.weight,
+        "right_auc": round(area(right, np.array(truth, np.float32)), 4),
+        "whole_auc": round(area(stated, is_order.astype(np.float32)), 4),
+        "strict": {group: row["strict"] for group, row in found["orders, both halves"].items()},
+        "alone": {group: row["decoder_strict"] for group, row in found["orders, both halves"].items()},
+        "orders": {group: row["n"] for group, row in found["orders, both halves"].items()},
+        "invented": _short(found["halves"]["invented"]),
+        "tails": _short(found["tails"]),
+        "confidence_auc": found["confidence"].get("auc"),
+    }
+
+
+def _short(counted: Mapping[str, Any]) -> list[int]:
+    return [int(counted["count"]), int(counted["n"])]
+
+
+def line_of(f: Mapping[str, Any]) -> str:
+    """An arm's figures in one line."""
+    gained = sum(f["strict"].values()) - sum(f["alone"].values())
+    invented, tails = ("{} of {}".format(*f[key]) for key in ("invented", "tails"))
+    return (
+        f"right {f['right_auc']:.3f}, whole {f['whole_auc']:.3f}, strictly right {gained:+d}, invented {invented}, "
+        f"tails {tails}, confidence {f['confidence_auc']:.3f}"
+    )
+
+
+HEAD = (
+    "net",
+    "utterances, epochs",
+    "AUC of `right`",
+    "AUC of `whole`",
+    "weight",
+    "strictly right of all orders",
+    "halves invented, accepted",
+    "talked into, accepted",
+    "confidence, AUC",
+)
+
+
+def rows_of(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A row for each arm."""
+    return [
+        (
+            name,
+            f"{f['utterances']}, {f['epochs']}",
+            f"{f['right_auc']:.3f}",
+            f"{f['whole_auc']:.3f}",
+            f"{f['weight']:g}",
+            f"{sum(f['strict'].values())} ({sum(f['alone'].values())} without it)",
+            "{} of {}".format(*f["invented"]),
+            "{} of {}".format(*f["tails"]),
+            f"{f['confidence_auc']:.3f}",
+        )
+        for name, f in found["arms"].items()
+    ]
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """As a table of a document."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in (HEAD, ["---"] * len(HEAD), *rows_of(found)))
+
+
+def write_ablations(file: Path, command: str, found: Mapping[str, Any]) -> None:
+    """One HTML page with a table and a plot. Raises StorageError."""
+    said = (
+        f"<p>Measured by <code>{html.escape(command)}</code>: {found['epochs']} epochs over all utterances, or as many "
+        f"steps over fewer, seed {found['seed']}, one net each. Counts of what is accepted are of half B, by the net's "
+        "two answers alone, where 97 of 100 true orders at 6 dB on half A are.</p>"
+    )
+    plot = picture(_plot(found["arms"]), "what each arm parts and accepts")
+    write_page(file, "ablations", ["<h1>What the net owes to what</h1>", said, plot, table(HEAD, rows_of(found))])
+
+
+def _plot(arms: Mapping[str, Any]) -> bytes:
+    drawn, (left, right) = figure(2)
+    names = list(arms)
+    at = np.arange(len(names))
+    left.barh(at - 0.2, [arms[n]["right_auc"] for n in names], 0.4, label="right")
+    left.barh(at + 0.2, [arms[n]["whole_auc"] for n in names], 0.4, label="whole")
+    left.set(yticks=at, yticklabels=names, xlim=(0.5, 1), xlabel="area under the curve")
+    left.tick_params(axis="y", labelsize=6)
+    left.invert_yaxis()
+    left.legend(fontsize=7)
+    for key, shift in (("invented", -0.2), ("tails", 0.2)):
+        right.barh(at + shift, [100 * arms[n][key][0] / max(arms[n][key][1], 1) for n in names], 0.4, label=key)
+    right.set(yticks=at, yticklabels=[], xlabel="accepted, %")
+    right.invert_yaxis()
+    right.legend(fontsize=7)
+    return png(drawn)
