@@ -21,18 +21,19 @@ from assistant.errors import ContextError
 from assistant.grammar.load import load_context
 from assistant.grammar.tree import Context
 from assistant.types import Fusion
-from assistant.understand.fused.projection import FeatureSpec, Projection, read_projection
+from assistant.understand.fused.projection import Projection, read_projection
 from convert import calibrate, costs, evaluate, model, quantize, stages
 from convert.bundle import Candidate, Origin
 from convert.crew import open_crew
-from convert.dataset import Reader, Rows, counts, fit_projection, load_rows, row_files
+from convert.dataset import Rows, counts, fit_projection, load_rows, row_files
 from convert.examples import Seen, of_recordings, of_takes, see
 from convert.files import Places, write_whole
 from convert.heads import SoundMade, SoundOrder
 from convert.heads import make as make_sound
+from convert.mels import mel_all
 from convert.nets import Lesson, Recipe, train_all
 from convert.own import own_takes
-from convert.recognise import read_shard
+from convert.reader import STATES, Reader, reader_of
 from convert.synthesize import Take
 from convert.train import Schedule, Trained, logits
 from convert.workers import Crew
@@ -51,7 +52,8 @@ class Order:
     """What to build. folder: of the context, "" for a generic bundle. recordings: a user's own labelled
     ones for training, or None. real: calibrate on those that judge.
 
-    precisions: also judge the full net in every precision. costs: the variants, dearest first.
+    precisions: also judge the full net in every precision. costs: the variants, dearest first. audio: what the nets
+    hear, one of reader.SPECS.
     sound: the net for sound alone, or None. train_seed: of the nets' first weights and batches, where it is not `seed`,
     so that one set of data gives several nets.
     jobs: processes here; cluster: the address of one that does the work instead, or "". workers: processes that
@@ -75,6 +77,7 @@ class Order:
     workers: int = 1
     sound: SoundOrder | None = None
     train_seed: int | None = None
+    audio: str = STATES
 
     @property
     def folders(self) -> dict[str, str]:
@@ -132,6 +135,8 @@ def gather(
         spent.units = stages.speak_all(takes, order.places, crew, advance)
     with ledger.stage(costs.HEAR) as spent:
         spent.units = stages.hear_all(shards, order.places, order.folders, crew, advance)
+    if order.audio != STATES:
+        mel_all(shards, order.places, crew, lambda i, n: advance("log-mel", i, n))
     return of
 
 
@@ -156,7 +161,7 @@ def prepare(order: Order, of: Mapping[str, Sequence[Path]], ledger: costs.Ledger
 
     The projection is fitted on what all bundles share, so that they share its rows, too.
     """
-    reader = Reader(order.places.models)
+    reader = reader_of(order.audio, order.places)
     shards = [shard for found in of.values() for shard in found]
     folder = order.places.work / "rows"
     with ledger.stage(costs.FEATURES) as spent:
@@ -167,12 +172,12 @@ def prepare(order: Order, of: Mapping[str, Sequence[Path]], ledger: costs.Ledger
         spent.units = round(len(rows) * (1 - len(there) / max(len(files), 1)))
         spent.made = sum(file.stat().st_size for file in files if file not in there)
     names = tuple(file.relative_to(order.places.work).as_posix() for file in files)
-    held = (h for shard in shards for h in read_shard(shard) if h.take.split == "valid")
-    seen = see(of_takes(_some(held, VALIDATION_TAKES), reader), projection)
+    held = (h for shard in shards for h in reader.read(shard) if h.take.split == "valid")
+    seen = see(of_takes(_some(held, VALIDATION_TAKES)), projection)
     real = None
     if order.real:
         kept = order.places.work / "states"
-        heard = of_recordings(order.places.models, kept, lambda i, n: advance("recordings", i, n))
+        heard = of_recordings(reader, order.places.models, kept, lambda i, n: advance("recordings", i, n))
         real = see(heard, projection)
     return Data(rows, names, projection, seen, real)
 
@@ -304,12 +309,12 @@ def _against_float(net: Any, seen: Seen, answers: tuple[Any, Any], fusion: Fusio
 
 def _projection(order: Order, shards: Sequence[Path], reader: Reader) -> Projection:
     """Fitted once for a set of shards."""
-    spec = FeatureSpec()
-    names = json.dumps([order.seed, [shard.stem for shard in shards]])
+    heard = [] if order.audio == STATES else [order.audio]
+    names = json.dumps([order.seed, [shard.stem for shard in shards], *heard])
     file = order.places.work / "projections" / f"{hashlib.sha256(names.encode()).hexdigest()[:20]}.npz"
     if not file.is_file():
-        write_whole(file, fit_projection(shards, reader, spec, order.seed).to_bytes())
-    return read_projection(file, spec)
+        write_whole(file, fit_projection(shards, reader, order.seed).to_bytes())
+    return read_projection(file, reader.spec)
 
 
 def _some(heard: Iterable[Any], most: int) -> Iterable[Any]:

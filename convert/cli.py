@@ -130,6 +130,12 @@ def _add_amounts(build: argparse.ArgumentParser) -> None:
         "--judge", action="store_true", help="calibrate on half A of the labelled orders and report on half B"
     )
     build.add_argument("--recordings", type=Path, help="own labelled recordings of the context: a folder")
+    build.add_argument(
+        "--audio",
+        choices=("states", "log-mel", "log-mel-words"),
+        default="states",
+        help="what the nets hear: the recogniser's states (default), log-mel, or log-mel with words' times",
+    )
     build.add_argument("--precisions", action="store_true", help="also judge the full net in every precision")
     build.add_argument(
         "--sound-takes",
@@ -265,6 +271,7 @@ def _order(arguments: argparse.Namespace) -> Order:
         recordings=arguments.recordings,
         real=arguments.judge,
         precisions=arguments.precisions,
+        audio=arguments.audio,
         costs=costs,
         cluster=arguments.cluster,
         workers=arguments.workers,
@@ -295,6 +302,7 @@ def repeatable(arguments: argparse.Namespace) -> str:
         value = getattr(arguments, name)
         if value not in (None, ""):
             words += [f"--{name.replace('_', '-')}", Path(value).name if name == "context" else str(value)]
+    words += ["--audio", arguments.audio] if arguments.audio != "states" else []
     words += ["--workers", str(arguments.workers)] if arguments.workers > 1 else []
     words += [f"--{name}" for name in ("quick", "judge", "precisions") if getattr(arguments, name)]
     return shlex.join([*words, "--out", f"models/{arguments.out.name}"])

@@ -13,7 +13,6 @@ Each token also says whether its word was spoken: an extra loss that teaches whe
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
@@ -23,15 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.grammar.spelling import number_words
-from assistant.recognize.moonshine.engine import MoonshineOptions, open_model
-from assistant.recognize.moonshine.model import Model
-from assistant.recognize.moonshine.tokenizer import END, SPACE
 from assistant.types import Hypothesis
 from assistant.understand.fused.features import extract, extract_raw
-from assistant.understand.fused.projection import FeatureSpec, Projection, fit_scale, unfitted
+from assistant.understand.fused.projection import Projection, fit_scale, unfitted
 from convert.files import write_arrays
-from convert.recognise import Heard, read_shard
+from convert.reader import Reader, plain_word
+from convert.recognise import Heard
 from convert.synthesize import CUT, FULL, LATTICE, LEAD, TAIL
 
 FORMAT = 1
@@ -110,49 +106,6 @@ class Rows:
         return Rows(*(np.concatenate([getattr(part, name) for part in shifted]) for name in names))
 
 
-class Reader:
-    """Words of tokens, and tokens' vectors. models: where the prepared recogniser is kept."""
-
-    def __init__(self, models: Path) -> None:
-        self.model: Model = open_model(MoonshineOptions(models))
-        self._pieces: dict[int, str] = {}
-
-    def words_of(self, tokens: Sequence[int]) -> tuple[list[str], list[int]]:
-        """The words that `tokens` spell, plain; the number of each token's word (-1 for marks and the end)."""
-        words: list[str] = []
-        owner: list[int] = []
-        for token in tokens:
-            piece = self._piece(token)
-            if token == END or not re.search(r"\w", piece):
-                owner.append(-1)
-                continue
-            if piece.startswith(SPACE) or not words:
-                words.append("")
-            words[-1] += piece.strip(SPACE)
-            owner.append(len(words) - 1)
-        return [plain_word(word) for word in words], owner
-
-    def with_vectors(self, hypotheses: Iterable[Hypothesis]) -> tuple[Hypothesis, ...]:
-        """The same with the decoder's embedding of each token."""
-        return tuple(
-            h if h.attention is None else replace(h, vectors=self.model.vectors_of(h.tokens)) for h in hypotheses
-        )
-
-    def _piece(self, token: int) -> str:
-        if token not in self._pieces:
-            # A leading space is dropped when text is decoded: seen behind another token it stays.
-            anchor = self.model.tokenizer.encode_word("a")[0]
-            both = self.model.tokenizer.decode([anchor, token])
-            self._pieces[token] = both[1:].replace(" ", SPACE) if both.startswith("a") else both
-        return self._pieces[token]
-
-
-def plain_word(word: str) -> str:
-    """A word as it is compared: lower case, no marks, numbers in words."""
-    bare = re.sub(r"[^a-z0-9']", "", word.lower())
-    return number_words(int(bare)).replace(" ", "") if bare.isdigit() and len(bare) < 7 else bare
-
-
 def same_meaning(heard: Heard, h: Hypothesis) -> bool:
     """Whether `h` means what was said."""
     take = heard.take
@@ -177,7 +130,7 @@ def labels(heard: Heard, h: Hypothesis) -> tuple[float, float, float]:
 def wrong_words(heard: Heard, h: Hypothesis, reader: Reader) -> tuple[Floats, Floats]:
     """For each token: 1 if its word was not said, and the weight of knowing so (0 where the sound was cut)."""
     n = len(h.tokens)
-    words, owner = reader.words_of(h.tokens.tolist())
+    words, owner = reader.words_of(h)
     said = [plain_word(word) for word in heard.take.line.text.split()]
     if same_meaning(heard, h):
         found = set(range(len(words)))
@@ -193,16 +146,16 @@ def wrong_words(heard: Heard, h: Hypothesis, reader: Reader) -> tuple[Floats, Fl
     return wrong, weight
 
 
-def fit_projection(shards: Sequence[Path], reader: Reader, spec: FeatureSpec, seed: int) -> Projection:
+def fit_projection(shards: Sequence[Path], reader: Reader, seed: int) -> Projection:
     """Bases and normalisation from a part of the training takes, spread over all shards."""
     rng = np.random.default_rng(seed)
-    some = [h for h in _spread(shards, max(BASIS_TAKES, SCALE_TAKES), rng) if h.take.split == "train"]
+    some = [h for h in _spread(shards, reader, max(BASIS_TAKES, SCALE_TAKES), rng) if h.take.split == "train"]
     states = np.concatenate([h.sound.states[:: max(len(h.sound.states) // 40, 1)] for h in some[:BASIS_TAKES]])
-    vectors = np.concatenate([reader.model.vectors_of(h.hypotheses[0].tokens) for h in some[:BASIS_TAKES]])
-    bases = unfitted(spec, states, vectors)
+    vectors = np.concatenate([v for h in some[:BASIS_TAKES] if (v := h.hypotheses[0].vectors) is not None])
+    bases = unfitted(reader.spec, states, vectors)
     tokens, frames, globals_ = [], [], []
     for heard in some[:SCALE_TAKES]:
-        raw = extract_raw(heard.sound, reader.with_vectors(heard.hypotheses), bases)
+        raw = extract_raw(heard.sound, heard.hypotheses, bases)
         tokens.append(raw.tokens[raw.tokens[..., -1] > 0][:, :-1])
         frames.append(raw.frames[0][raw.frames[0, :, -1] > 0][:, :-1])
         globals_.append(raw.globals[:ROWS_A_TAKE])
@@ -222,7 +175,7 @@ def fit_projection(shards: Sequence[Path], reader: Reader, spec: FeatureSpec, se
 
 def rows_of(shard: Path, reader: Reader, projection: Projection) -> Rows | None:
     """The rows of one shard; None when it is empty."""
-    made = [_take_rows(i, heard, reader, projection) for i, heard in enumerate(read_shard(shard))]
+    made = [_take_rows(i, heard, reader, projection) for i, heard in enumerate(reader.read(shard))]
     return Rows.joined([rows for rows in made if rows is not None]) if any(r is not None for r in made) else None
 
 
@@ -256,7 +209,7 @@ def read_rows(files: Iterable[Path]) -> Rows:
 
 
 def _take_rows(number: int, heard: Heard, reader: Reader, projection: Projection) -> Rows | None:
-    hypotheses = reader.with_vectors(heard.hypotheses)
+    hypotheses = heard.hypotheses
     seen = extract(heard.sound, hypotheses, projection)
     n = projection.spec.tokens
     kept, right, whole, weight, wrong, wrong_weight = [], [], [], [], [], []
@@ -297,11 +250,11 @@ def _take_rows(number: int, heard: Heard, reader: Reader, projection: Projection
     )
 
 
-def _spread(shards: Sequence[Path], takes: int, rng: np.random.Generator) -> Iterator[Heard]:
+def _spread(shards: Sequence[Path], reader: Reader, takes: int, rng: np.random.Generator) -> Iterator[Heard]:
     """About `takes` utterances, some of every shard."""
     each = max(-(-takes * 5 // (4 * max(len(shards), 1))), 1)
     for shard in shards:
-        heard = list(read_shard(shard))
+        heard = list(reader.read(shard))
         for i in sorted(rng.permutation(len(heard))[:each].tolist()):
             yield heard[i]
 

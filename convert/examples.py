@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assistant.errors import InputError
 from assistant.grammar.load import load_context
@@ -21,16 +23,19 @@ from assistant.types import Hypothesis, Transcript
 from assistant.understand.fused.features import extract
 from assistant.understand.fused.manifest import INPUTS
 from assistant.understand.fused.projection import Projection
-from assistant.understand.fused.source import Sound
+from assistant.understand.fused.source import Sound, log_mel
 from benchmarks.fused_clips import FOREIGN, HALVES, ORDERS, TAILS, Case, cases
 from benchmarks.mixing import generator
 from benchmarks.recordings import BABBLE_SET, Order, Recording, recordings_of
 from benchmarks.scoring import same_value
 from benchmarks.states import StatesStore
-from convert.dataset import Inputs, Reader, same_meaning
+from convert.dataset import Inputs, same_meaning
+from convert.reader import Reader
 from convert.recognise import Heard
 from convert.sources import split_of
 from convert.synthesize import CUT, FULL, LEAD, TAIL
+
+Floats = NDArray[np.float32]
 
 CLEAN = "clean"
 REAL_GROUPS = ("clean", "kitchen 12 dB", "kitchen 6 dB", "kitchen 3 dB", "kitchen 0 dB", "babble 6 dB")
@@ -77,9 +82,8 @@ def see(pairs: Iterable[tuple[Example, Sound]], projection: Projection) -> Seen:
     for example, sound in pairs:
         features = extract(sound, example.transcript.hypotheses, projection)
         parts.append([getattr(features, name).astype(np.float16) for name in INPUTS])
-        # What only the features needed would fill the memory.
-        bare = (replace(h, attention=None, vectors=None) for h in example.transcript.hypotheses)
-        examples.append(replace(example, transcript=replace(example.transcript, hypotheses=tuple(bare), states=None)))
+        bare = tuple(_bare(h) for h in example.transcript.hypotheses)
+        examples.append(replace(example, transcript=replace(example.transcript, hypotheses=bare, states=None)))
         first.append(first[-1] + len(features.globals))
     if not parts:
         raise InputError("nothing to judge the net by", where="evaluate")
@@ -87,11 +91,19 @@ def see(pairs: Iterable[tuple[Example, Sound]], projection: Projection) -> Seen:
     return Seen(tuple(examples), inputs, tuple(first))
 
 
-def of_takes(heard: Iterable[Heard], reader: Reader) -> Iterable[tuple[Example, Sound]]:
+def _bare(h: Hypothesis) -> Hypothesis:
+    """`h` as the recogniser gave it, without what only the features needed: it would fill the memory."""
+    none = np.zeros(0, np.float32)
+    if h.words:
+        h = replace(h, tokens=np.zeros(0, np.int32), log_p=none, ilm=none)
+    return replace(h, attention=None, vectors=None)
+
+
+def of_takes(heard: Iterable[Heard]) -> Iterable[tuple[Example, Sound]]:
     """Validation takes as examples; every second one is to calibrate on."""
     kinds = {FULL: ORDERS, CUT: HALVES, TAIL: TAILS, LEAD: TAILS}
     for number, h in enumerate(heard):
-        hypotheses = reader.with_vectors(h.hypotheses)
+        hypotheses = h.hypotheses
         strict = tuple(same_meaning(h, y) for y in hypotheses)
         prefix = tuple(y.slots.items() <= h.truth.items() and bool(h.take.said) for y in hypotheses)
         transcript = Transcript(hypotheses, hypotheses[0].text, "moonshine", "")
@@ -121,7 +133,7 @@ def stranger_of(case: Case, others: Sequence[Recording]) -> str:
 
 
 def of_recordings(
-    models: Path, kept: Path, advance: Callable[[int, int], None], folder: str = "barista"
+    reader: Reader, models: Path, kept: Path, advance: Callable[[int, int], None], folder: str = "barista"
 ) -> Iterable[tuple[Example, Sound]]:
     """The labelled recordings as examples, heard now or before. models: prepared recogniser; kept: where it is kept."""
     engine = create(cache=models)
@@ -132,7 +144,14 @@ def of_recordings(
         heard = store.hear(case.clip)
         advance(number + 1, len(todo))
         if heard.sound is not None:
-            yield _example(case, heard.transcript), heard.sound
+            count, start_s = len(heard.sound.states), heard.sound.start_s
+            mel = partial(_mel, case, start_s, count, reader.spec.state_s)
+            sound, hypotheses = reader.shown(heard.sound, heard.transcript.hypotheses, mel)
+            yield _example(case, replace(heard.transcript, hypotheses=hypotheses)), sound
+
+
+def _mel(case: Case, start_s: float, count: int, frame_s: float) -> Floats:
+    return log_mel(case.clip.load(), start_s, count, frame_s)
 
 
 def _example(case: Case, transcript: Transcript) -> Example:

@@ -15,10 +15,10 @@ from assistant.errors import InputError
 from assistant.understand.fused.heads import CLIP, OUTSIDE, Basis
 from assistant.understand.fused.manifest import INTENT, Head
 from assistant.understand.fused.projection import fit_basis, fit_scale
-from convert.dataset import plain_word
 from convert.heads_data import Listened
 from convert.heads_model import SoundRegularisation, SoundShape, build
 from convert.model import tensorflow
+from convert.reader import plain_word
 from convert.synthesize import ALIEN, CUT, FOREIGN, FULL
 from convert.train import LossError, settle
 

@@ -170,7 +170,7 @@ class Hearing:
     @property
     def needs(self) -> tuple[str, ...]:
         """What synthetic voices said, and the contexts."""
-        return (*self.contexts, *(_sound(speaker, text) for speaker, text in spoken_lines(self.takes, _voices())))
+        return (*self.contexts, *sounds_of(self.takes))
 
     @property
     def stays(self) -> bool:
@@ -182,6 +182,11 @@ class Hearing:
         ear = _ear(places)
         ear.know(_context(places.work / name) for name in self.contexts)
         return [ear.hear_shard(self.takes)]
+
+
+def sounds_of(takes: Sequence[Take]) -> tuple[str, ...]:
+    """Names of the files of what synthetic voices say in `takes`."""
+    return tuple(_sound(speaker, text) for speaker, text in spoken_lines(takes, _voices()))
 
 
 def speak_all(

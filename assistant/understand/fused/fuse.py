@@ -69,20 +69,28 @@ def values(best: Hypothesis, rivals: Sequence[Hypothesis]) -> dict[str, float]:
     others = [o.agreement.right for o in rivals if o.agreement is not None]
     lead = capped(a.right) - max(map(capped, others)) if others else LOGIT_CAP
     named = dict(zip(FEATURES, features(best, rivals), strict=True))
-    named |= {"mean": float(best.log_p.mean()), "end": max(float(best.log_p[-1]), END_FLOOR)}
+    if len(best.tokens):
+        named |= {"mean": float(best.log_p.mean()), "end": max(float(best.log_p[-1]), END_FLOOR)}
+    else:  # of words is known how many of the n-best have them, and of the end how much of it this meaning has
+        nats = [log_p for _, log_p in _said(best)]
+        mean = sum(nats) / max(len(nats), 1)
+        named |= {"mean": mean, "end": max(best.score, END_FLOOR), "weakest": min([0.0, *nats])}
     named |= {"right": capped(a.right), "whole": capped(a.whole), "right_lead": lead}
     return named | {"apart": apart(best, rivals), "strained": named["margin"] * named["weakest"]}
 
 
 def apart(best: Hypothesis, rivals: Sequence[Hypothesis]) -> float:
     """Mean log p of the tokens of `best` that one of its rivals lacks: of the words that decide; 0 where none does."""
-    others = [set(rival.tokens.tolist()) for rival in rivals]
-    deciding = [
-        log_p
-        for token, log_p in zip(best.tokens.tolist(), best.log_p.tolist(), strict=True)
-        if any(token not in other for other in others)
-    ]
+    others = [{token for token, _ in _said(rival)} for rival in rivals]
+    deciding = [log_p for token, log_p in _said(best) if any(token not in other for other in others)]
     return sum(deciding) / len(deciding) if deciding else 0.0
+
+
+def _said(h: Hypothesis) -> list[tuple[object, float]]:
+    """Tokens with their log p; where the recogniser has none, words with the log of their confidence."""
+    if len(h.tokens):
+        return list(zip(h.tokens.tolist(), h.log_p.tolist(), strict=True))
+    return [(word.text, max(math.log(max(word.confidence, 1e-9)), END_FLOOR)) for word in h.words]
 
 
 def probability(weights: Mapping[str, float], of: Mapping[str, float]) -> float:

@@ -148,7 +148,7 @@ class WordTimes:
 
     def aligned(self, hypotheses: Sequence[Hypothesis], sound: Sound) -> tuple[Hypothesis, ...]:
         """Words in pieces of a few letters; the end is whatever follows the last word."""
-        return tuple(self._laid_out(h, sound) for h in hypotheses)
+        return tuple(self._laid_out(h, sound) if h.words else h for h in hypotheses)
 
     def _laid_out(self, h: Hypothesis, sound: Sound) -> Hypothesis:
         middle = np.arange(len(sound.states)) + 0.5
