@@ -18,6 +18,7 @@ from typing import Union
 
 from assistant.answering import Answering, Plan
 from assistant.audio.frontend import FrontEnd
+from assistant.audio.resting import RestfulReader
 from assistant.audio.source import Nothing, Source
 from assistant.listen.joining import GOES_ON_S, goes_on, joined
 from assistant.listen.segment import Abandoned, Began, Ended, Paused, Resumed, Segmenter
@@ -108,7 +109,7 @@ class Conversation:
         *,
         lost: Callable[[BaseException], str] | None = None,
     ) -> None:
-        self._source, self._front_end, self._segmenter = source, front_end, segmenter
+        self._reader, self._front_end, self._segmenter = RestfulReader(source), front_end, segmenter
         self._understander, self._worker = understander, worker
         self._deaf, self._notice, self._lost = deaf, notice, lost
         self._answering = Answering(understander, hush)
@@ -146,6 +147,12 @@ class Conversation:
         """True while an utterance is under way or being decoded."""
         return self._under_way or self._worker.busy
 
+    def _rests(self) -> bool:
+        """Only a wake word is listened for, and nothing sounds or waits: sound may be taken in longer pieces."""
+        if not isinstance(self._segmenter, WakeSegmenter) or self._expects():
+            return False
+        return not (self._worker.busy or self._held is not None or self._deaf())
+
     def _expects(self) -> bool:
         """True while a command is expected after a wake word, or an answer."""
         return isinstance(self._segmenter, WakeSegmenter) and self._segmenter.state is not State.ASLEEP
@@ -153,7 +160,7 @@ class Conversation:
     def decisions(self) -> Iterator[Decision]:
         """All decisions until the source ends; then what was still under way."""
         while True:
-            block = self._source.read(READ_TIMEOUT_S)
+            block = self._reader.read_at_rest() if self._rests() else self._reader.read(READ_TIMEOUT_S)
             if block is Nothing.ENDED:
                 break
             if isinstance(block, AudioBlock):

@@ -26,6 +26,7 @@ class Capture:
 
     heard_at: monotonic time of the last callback, None before the first.
     stream: the open stream that calls back; its owner sets it.
+    wake_from: native samples that must wait before the reader is woken; its owner sets it.
     """
 
     def __init__(self, channels: int, rate_hz: int, clock: Clock, wake: threading.Event) -> None:
@@ -34,6 +35,7 @@ class Capture:
         self.ring = Ring(round(RING_S * rate_hz), channels)
         self.heard_at: float | None = None
         self.stream: Stream | None = None
+        self.wake_from = 1
         self._clock = clock
         self._wake = wake
         self._mark: tuple[float, int] | None = None
@@ -49,7 +51,8 @@ class Capture:
         self.ring.write(frames)
         self.heard_at = self._clock.monotonic()
         self._mark = (self.heard_at, self.ring.offered)  # one assignment, so that the reader sees a matching pair
-        self._wake.set()
+        if self.ring.fill >= self.wake_from:
+            self._wake.set()
 
     def blocks(self) -> list[AudioBlock]:
         """All blocks that are complete by now, with their times and gaps."""

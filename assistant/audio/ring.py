@@ -98,10 +98,15 @@ class Ring:
         return Chunk(frames, first, gap)
 
     @property
+    def fill(self) -> int:
+        """Frames that wait."""
+        return self._written - self._read
+
+    @property
     def offered(self) -> int:
         """Frames ever offered by the writer, dropped ones included."""
         return self._written + self._dropped
 
     def statistics(self) -> RingStatistics:
         """A snapshot, from any thread."""
-        return RingStatistics(self._written - self._read, self._peak, self._dropped, self._capacity)
+        return RingStatistics(self.fill, self._peak, self._dropped, self._capacity)

@@ -61,6 +61,7 @@ class SoundCardSource(Source):
         self._ready: deque[AudioBlock] = deque()
         self._next_at: float | None = None
         self._resumed = False
+        self._patience_s = 0.0
         self._link = Link()
         self._capture: Capture | None = None
         self._watch: MoveWatch | None = None
@@ -89,7 +90,15 @@ class SoundCardSource(Source):
         capture = self._capture
         return None if capture is None else capture.ring.statistics()
 
+    def wake_after(self, sound_s: float) -> None:
+        """As `assistant.audio.resting.Patient`: the callback wakes `read` when so much sound waits."""
+        self._patience_s = sound_s
+        if self._capture is not None:
+            self._capture.wake_from = _samples(sound_s, self._capture.rate_hz)
+
     def read(self, timeout_s: float) -> AudioBlock | Nothing:
+        if self._ready and not self._ended:
+            return self._ready.popleft()
         deadline = self._clock.monotonic() + timeout_s
         while not self._ended:
             self._wake.clear()
@@ -180,6 +189,7 @@ class SoundCardSource(Source):
         channels = self._channels or self._wanted_channels or device.own_channels(Direction.INPUT)
         rate_hz = self._wanted_rate_hz or device.rate_hz
         capture = Capture(channels, rate_hz, self._clock, self._wake)
+        capture.wake_from = _samples(self._patience_s, rate_hz)
         self._watch = MoveWatch.begin()
         capture.stream = PORTAUDIO.open(
             Direction.INPUT,
@@ -201,3 +211,8 @@ class SoundCardSource(Source):
         if self._watch is not None:
             self._watch.close()
             self._watch = None
+
+
+def _samples(sound_s: float, rate_hz: int) -> int:
+    """How many make so much sound, at least one."""
+    return max(round(sound_s * rate_hz), 1)

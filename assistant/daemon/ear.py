@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from assistant.audio.reconnect import State
+from assistant.audio.resting import Patient
 from assistant.audio.source import Nothing, Source
 from assistant.clock import Clock
 from assistant.types import SAMPLE_RATE_HZ, AudioBlock, Decision
@@ -48,6 +49,11 @@ class CountedSource(Source):
     def connected(self) -> bool:
         """Sound should come: False while a microphone is lost and is opened again."""
         return getattr(self._source, "state", State.RUNNING) in (State.RUNNING, State.STARTING)
+
+    def wake_after(self, sound_s: float) -> None:
+        """As `assistant.audio.resting.Patient`, where the source is."""
+        if isinstance(self._source, Patient):
+            self._source.wake_after(sound_s)
 
     def read(self, timeout_s: float) -> AudioBlock | Nothing:
         block = self._source.read(timeout_s)

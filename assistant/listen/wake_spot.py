@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from assistant.listen.wake import Detection
 from assistant.listen.wake_judge import Judgement, Score, Thresholds, Verdict, agreed, judge
-from assistant.types import SAMPLE_RATE_HZ, AudioFrame
+from assistant.types import FRAME_SAMPLES, SAMPLE_RATE_HZ, AudioFrame
 
 LONGEST_GAP_S = 1.0
 """Lost sound up to this long becomes silence of the same length; after more, the stream begins afresh."""
@@ -95,7 +95,11 @@ class Spotter:
         elif frame.gap:
             lost = np.zeros(frame.gap, dtype=np.int16)
             self._hear(AudioFrame(lost, frame.at - frame.gap / SAMPLE_RATE_HZ))
-        return self._hear(frame)
+        if len(frame.pcm) <= FRAME_SAMPLES:
+            return self._hear(frame)
+        # A long one in the steps of short ones: what the second opinion hears must not depend on it.
+        found = [self._hear(piece) for piece in _pieces(frame)]
+        return max(filter(None, found), key=lambda detection: detection.score, default=None)
 
     def _start(self) -> None:
         self._judgements = dict.fromkeys(self._scorer.words, Judgement())
@@ -139,3 +143,9 @@ class Spotter:
             return None
         self._judgements[word] = agreed(replace(judgement, since=judgement.peak.at))
         return Detection(word, together, judgement.peak.end_s)
+
+
+def _pieces(frame: AudioFrame) -> Iterator[AudioFrame]:
+    """Frames of 20 ms, the last one what is left."""
+    for begin in range(0, len(frame.pcm), FRAME_SAMPLES):
+        yield AudioFrame(frame.pcm[begin : begin + FRAME_SAMPLES], frame.at + begin / SAMPLE_RATE_HZ)

@@ -113,3 +113,13 @@ def test_blocks_and_gaps_together_are_all_that_was_recorded(pattern: list[int], 
     assert -len(blocks) <= recorded - told <= pending
     for one, other in pairwise(blocks):
         assert other.at == pytest.approx(one.at + 0.02 + other.gap / SAMPLE_RATE_HZ, abs=0.001)
+
+
+def test_a_patient_reader_is_woken_only_when_enough_sound_waits() -> None:
+    microphone = Microphone(48_000)
+    microphone.capture.wake_from = 5 * microphone.block
+    microphone.speak(4)
+    assert not microphone.wake.is_set()
+    microphone.speak(1)
+    assert microphone.wake.is_set()
+    assert len(microphone.capture.blocks()) >= 4

@@ -20,8 +20,10 @@ from assistant.listen.wake import (
     open_wake_words,
     spelled,
 )
+from assistant.listen.wake_judge import Score, Thresholds
 from assistant.listen.wake_micro import MicroEngine
 from assistant.listen.wake_open import OpenEngine
+from assistant.listen.wake_spot import Spotter
 from assistant.types import SAMPLE_RATE_HZ, AudioFrame
 from tests.listen.streams import Pcm, frames_of, silence
 
@@ -108,11 +110,15 @@ class _Weather:
 
     def __init__(self, says: float) -> None:
         self.says = says
-        self.asked: list[int] = []
+        self.heard: list[Pcm] = []
+
+    @property
+    def asked(self) -> list[int]:
+        return [len(pcm) for pcm in self.heard]
 
     def opinion(self, word: str, pcm: Pcm) -> float:
         assert word == "alexa"
-        self.asked.append(len(pcm))
+        self.heard.append(pcm)
         return self.says
 
 
@@ -124,6 +130,35 @@ def test_a_doubtful_word_is_heard_again_by_another_detector(alexa: list[Pcm]) ->
         assert sum(len(detections(detector, pcm)) for pcm in alexa) >= woken - 1
         assert len(second.asked) >= 4
         assert all(length <= 2.1 * SAMPLE_RATE_HZ for length in second.asked)
+
+
+class _Doubtful:
+    """A scorer that is in doubt about one moment of its stream, by its own count of samples."""
+
+    words = ("alexa",)
+
+    def __init__(self) -> None:
+        self._samples = 0
+
+    def score(self, frame: AudioFrame) -> list[Score]:
+        self._samples += len(frame.pcm)
+        at = self._samples / SAMPLE_RATE_HZ
+        return [Score("alexa", 0.5 if 2.0 <= at <= 2.2 else 0.0, at, at)]
+
+    def reset(self) -> None:
+        self._samples = 0
+
+
+def test_the_other_detector_hears_the_same_however_long_the_frames_are() -> None:
+    pcm = np.random.default_rng(1).integers(-500, 500, 4 * SAMPLE_RATE_HZ).astype(np.int16)
+    heard = []
+    for samples in (320, 1600):
+        second = _Weather(0.05)
+        detector = Spotter(_Doubtful(), {"alexa": Thresholds(0.9, 0.3, 0.5)}, second)
+        detections(detector, pcm, samples)
+        heard += second.heard
+    one, other = heard
+    np.testing.assert_array_equal(one, other)
 
 
 def test_words_are_spelled_as_people_write_them() -> None:
