@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -45,6 +45,8 @@ EVERY_S = 3600 / (20 * A_DAY)
 SAMPLE_EVERY_S = 30.0
 SILENCE_S = 2.5
 """Before each sample: what a command took for a moment is not what grows."""
+READINGS = 4
+"""Of each sample, a second apart: the least counts, where the machine was late and a command was still at work."""
 BLOCK_S = 0.1
 MOST_MB_PER_HOUR = 1.0
 SENTENCES = 40
@@ -151,8 +153,7 @@ def soak(home: Path, seconds: float) -> tuple[list[Sample], int, str]:
         if number % KILL_EVERY == 0 and time.monotonic() - began < seconds * KILLED_UNTIL:
             os.kill(daemon.child, signal.SIGKILL)
         if not samples or time.monotonic() - began - samples[-1].at_s >= SAMPLE_EVERY_S:
-            feed(source, SILENCE, time.monotonic() + SILENCE_S)
-            samples.append(sampled(daemon, time.monotonic() - began))
+            samples.append(sampled_in_silence(daemon, source, began))
             print(utterances, samples[-1], file=sys.stderr, flush=True)
     counted = json.dumps(daemon.ask("status")["counted"])
     daemon.end(signal.SIGTERM)
@@ -202,6 +203,20 @@ def disturb(daemon: Running, number: int, home: Path) -> None:
         daemon.ask("reload")
         for old in sorted((home / "replies").glob("*.wav"))[:-20]:
             old.unlink()
+
+
+def sampled_in_silence(daemon: Running, source: IO[bytes], began: float) -> Sample:
+    """The least of a few readings, with nobody speaking meanwhile."""
+    feed(source, SILENCE, time.monotonic() + SILENCE_S)
+    readings = [sampled(daemon, time.monotonic() - began)]
+    for _ in range(READINGS - 1):
+        feed(source, SILENCE, time.monotonic() + 1.0)
+        readings.append(sampled(daemon, time.monotonic() - began))
+    return replace(
+        readings[0],
+        daemon_mb=min(each.daemon_mb for each in readings),
+        recognizer_mb=min(each.recognizer_mb for each in readings),
+    )
 
 
 def sampled(daemon: Running, at_s: float) -> Sample:
