@@ -118,6 +118,7 @@ class Fusion:
 
     weight: nats that a logit of `right` adds to a hypothesis' score when re-ranking.
     right_cap: logits of `right` beyond ±this count as this when re-ranking.
+    sound_weight: what a nat of `Agreement.sound` adds to a hypothesis' score when re-ranking.
     confidence: bias and weights, by name, of the probability that the best meaning is strictly right.
     whole: the same of the probability that it is all that was said, and that nobody else spoke.
     doubt: below this probability of `whole` it asks "did you say …?".
@@ -134,6 +135,7 @@ class Fusion:
     ask_margin: float | None = None
     offer: float = 1.0
     taken: float = 0.5
+    sound_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +157,16 @@ class Agreement:
     """What the fused net says of a hypothesis beside the sound.
 
     right, whole: logits that this meaning was said, and that no speech is left over and no word was invented.
-    decoded: `Hypothesis.rerank` as the recogniser gave it, before `right` was added, nats.
+    decoded: `Hypothesis.rerank` as the recogniser gave it, before anything was added, nats.
+    sound, faintest: log-probability of this meaning by the net for sound alone, and of its least likely part relative
+    to what that net holds likeliest there, nats; None where that net was not asked.
     """
 
     right: float
     whole: float
     decoded: float
+    sound: float | None = None
+    faintest: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,18 +28,22 @@ Advance = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """A case heard. transcript: without states. logits: by bundle, `right` and `whole` of its hypotheses."""
+    """A case heard. transcript: without states. logits: by bundle, `right` and `whole` of its hypotheses.
+
+    sound: by bundle, what its net for sound alone says of them, where it has one.
+    """
 
     case: Case
     transcript: Transcript
     logits: Mapping[str, tuple[list[float], list[float]]]
+    sound: Mapping[str, list[tuple[float, float]]]
 
     def with_net(self, name: str, fusion: Fusion) -> Transcript:
         """As the net of this name re-ranks it; as the recogniser gave it where the net could not look."""
         if name not in self.logits:
             return self.transcript
         right, whole = self.logits[name]
-        return fuse(self.transcript, right, whole, fusion, name)
+        return fuse(self.transcript, right, whole, fusion, name, self.sound.get(name, ()))
 
 
 def gather(cases: Iterable[Case], store: StatesStore, bundles: Sequence[Bundle], advance: Advance) -> list[Judged]:
@@ -47,7 +51,8 @@ def gather(cases: Iterable[Case], store: StatesStore, bundles: Sequence[Bundle],
     found = []
     for case in cases:
         heard = store.hear(case.clip)
-        found.append(Judged(case, _without_states(heard.transcript), _logits(heard, bundles)))
+        sound = {bundle.name: said for bundle in bundles if (said := bundle.says(heard.transcript))}
+        found.append(Judged(case, _without_states(heard.transcript), _logits(heard, bundles), sound))
         advance(1)
     return found
 
@@ -92,6 +97,7 @@ def _plain(fusion: Fusion) -> dict[str, Any]:
     return {
         "weight": fusion.weight,
         "right_cap": fusion.right_cap,
+        "sound_weight": fusion.sound_weight,
         "confidence": dict(fusion.confidence),
         "whole": dict(fusion.whole),
         "doubt": fusion.doubt,

@@ -1,7 +1,8 @@
 """Fits how a net's answers count (assistant.types.Fusion) on half A of the recordings.
 
 weight       the one with the most orders heard strictly right, fewer in no noise; 0 where it gains less than LEAST_GAIN
-confidence   logistic in CONFIDENCE_VALUES: is the best meaning what was said, whatever was said besides
+sound_weight the same rule; of a bundle with a net for sound alone, whose variant is not one of QUICK
+confidence   logistic in CONFIDENCE_VALUES, and what that net says: is the best meaning what was said
 whole        logistic in WHOLE_VALUES: an order alone, against orders cut in half or talked into and foreign speech
 doubt        KEPT of the orders at 6 dB that are heard strictly right, and all clean ones, are not asked about
 offer        at most FOREIGN_OFFERED of the foreign speech that scores too low is asked about
@@ -32,6 +33,9 @@ from benchmarks.systems import Answer
 WEIGHTS = tuple(np.arange(0, 2.01, 0.25).tolist())
 """A larger weight lets a logit outvote clean sound."""
 CAPS = (2.0, 4.0, 8.0)
+SOUND_WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+QUICK = ("tiny",)
+"""Variants that go without the net for sound alone: it takes longer than all that they do."""
 CONFIDENCE_VALUES = tuple(value for value in fuse.VALUES if value != "length")
 WHOLE_VALUES = ("mean", "end", "right", "whole")
 KEPT = 0.97
@@ -53,7 +57,9 @@ def fit(judged: Sequence[Judged], name: str, context: Context, ranking: Fusion |
     half = [row for row in judged if row.case.fits and name in row.logits]
     orders = [row for row in half if row.case.kind == ORDERS]
     fusion = Fusion(weight=ranking.weight, right_cap=ranking.right_cap) if ranking else fit_weight(orders, name)
-    fusion = replace(fusion, confidence=_logistic(half, name, fusion, context, CONFIDENCE_VALUES, is_true))
+    heard_too = fuse.SOUND_VALUES if all(name in row.sound for row in half) else ()
+    used = (*CONFIDENCE_VALUES, *heard_too)
+    fusion = replace(fusion, confidence=_logistic(half, name, fusion, context, used, is_true))
     alone = [row for row in orders if row.case.group in ALONE_CONDITIONS and _strictly(row, name, fusion)]
     broken = [row for row in half if row.case.kind != ORDERS and not _said_so_far(row, name, fusion)]
     bounds = _logistic([*alone, *broken], name, fusion, context, WHOLE_VALUES, lambda case, _: case.kind == ORDERS)
@@ -82,7 +88,7 @@ def _offer(half: Sequence[Judged], name: str, fusion: Fusion, context: Context) 
 
 
 def fit_weight(orders: Sequence[Judged], name: str) -> Fusion:
-    """The weight and cap of `right` with which most `orders` are heard strictly right."""
+    """The weights, and the cap of `right`, with which most `orders` are heard strictly right."""
 
     def count(fusion: Fusion) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -92,11 +98,13 @@ def fit_weight(orders: Sequence[Judged], name: str) -> Fusion:
 
     alone = count(Fusion())
     best, most = Fusion(), sum(alone.values()) + LEAST_GAIN - 1
-    for cap, weight in itertools.product(CAPS, WEIGHTS):
-        counts = count(Fusion(weight=weight, right_cap=cap))
+    by_sound = SOUND_WEIGHTS if any(name in row.sound for row in orders) else (0.0,)
+    for cap, weight, sound_weight in itertools.product(CAPS, WEIGHTS, by_sound):
+        fusion = Fusion(weight=weight, right_cap=cap, sound_weight=sound_weight)
+        counts = count(fusion)
         total = sum(counts.values())
         if total > most and all(counts[group] >= alone[group] for group in alone):
-            best, most = Fusion(weight=weight, right_cap=cap), total
+            best, most = fusion, total
     return best
 
 

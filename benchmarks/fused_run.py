@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from assistant.types import Fusion
 from assistant.understand.fused.bundle import Bundle, bundle_folders, open_bundle
 from assistant.understand.fused.features import extract
 from assistant.understand.fused.manifest import GENERIC, MANIFEST_FILE, read_manifest, write_manifest
+from assistant.understand.fused.net import find_runtime
+from assistant.understand.fused.witness import open_witness
 from assistant.whole import write_whole
 from benchmarks import fused, fused_clips, fused_fit
 from benchmarks.fused_clips import ORDERS
@@ -42,7 +45,7 @@ def measure(args: argparse.Namespace, config: Config, recognizer: Recognizer, co
     if not isinstance(recognizer, Moonshine):
         raise PluginError("needs encoder states", where="bench fused", remedy="--engine moonshine")
     folders = list(_folders(args.bundle, config))
-    bundles = [bundle for folder, cost in folders for bundle in _open(folder, cost)]
+    bundles = [bundle for folder, cost in folders for bundle in _open(folder, cost, fits=args.fit)]
     if not bundles:
         raise ModelError("there is no bundle to measure", where="bench fused", remedy="assistant-convert build")
     vad = open_vad(config.listen.vad)
@@ -81,9 +84,16 @@ def _ranking(bundle: Bundle, context: Context) -> Fusion | None:
     return None if bundle.manifest.context_hash in (GENERIC, context.hash) else bundle.fusion
 
 
-def _open(folder: Path, cost: str) -> list[Bundle]:
+def _open(folder: Path, cost: str, *, fits: bool) -> list[Bundle]:
     costs = [cost] if cost else [variant.cost for variant in read_manifest(folder).variants]
-    return [open_bundle(folder, each) for each in costs]
+    return [_with_witness(open_bundle(folder, each)) if fits else open_bundle(folder, each) for each in costs]
+
+
+def _with_witness(bundle: Bundle) -> Bundle:
+    """With the net for sound alone, whether or not the bundle counts on it already: to be fitted."""
+    if bundle.variant.cost in fused_fit.QUICK or bundle.witness is not None:
+        return bundle
+    return replace(bundle, witness=open_witness(bundle.folder, bundle.manifest, find_runtime()))
 
 
 def _write(folder: Path, fusions: dict[str, Fusion]) -> None:
@@ -96,11 +106,11 @@ def _write(folder: Path, fusions: dict[str, Fusion]) -> None:
 
 
 def _cost(bundle: Bundle, store: StatesStore, cases: Sequence[fused_clips.Case]) -> dict[str, Any]:
-    """Milliseconds of the features, of the net, and of both, for all hypotheses of an utterance.
+    """Milliseconds of the features, the net and the witness, and of all ("both"), for all hypotheses of an utterance.
 
     CPU time of this thread, which runs both: it hardly moves on a busy machine, wall time does.
     """
-    features_ms, net_ms, wall_ms, hypotheses = [], [], [], []
+    features_ms, net_ms, witness_ms, wall_ms, hypotheses = [], [], [], [], []
     for case in cases:
         heard = store.hear(case.clip)
         if heard.sound is None:
@@ -109,14 +119,18 @@ def _cost(bundle: Bundle, store: StatesStore, cases: Sequence[fused_clips.Case])
         features = extract(heard.sound, heard.transcript.hypotheses, bundle.projection)
         extracted_cpu = time.thread_time()
         bundle.net.answers(features)
+        answered_cpu = time.thread_time()
+        bundle.says(heard.transcript)
         features_ms.append(1000 * (extracted_cpu - began_cpu))
-        net_ms.append(1000 * (time.thread_time() - extracted_cpu))
+        net_ms.append(1000 * (answered_cpu - extracted_cpu))
+        witness_ms.append(1000 * (time.thread_time() - answered_cpu))
         wall_ms.append(1000 * (time.perf_counter() - began))
         hypotheses.append(len(features.globals))
-    both = [a + b for a, b in zip(features_ms, net_ms, strict=True)]
+    both = [a + b + c for a, b, c in zip(features_ms, net_ms, witness_ms, strict=True)]
     return {
         "features_ms": percentiles(features_ms),
         "net_ms": percentiles(net_ms),
+        "witness_ms": percentiles(witness_ms),
         "both_ms": percentiles(both),
         "wall_ms": percentiles(wall_ms),
         "hypotheses": round(float(np.mean(hypotheses)), 1) if hypotheses else 0.0,

@@ -64,8 +64,8 @@ def facts(name: str, folder: Path) -> dict[str, Any]:
 
 def faults(folder: Path) -> list[dict[str, str]]:
     """The files of a bundle that are not as they were made, its manifest first."""
-    from assistant.understand.fused.bundle import check_file
     from assistant.understand.fused.manifest import FEATURES_FILE, MANIFEST_FILE, read_manifest
+    from assistant.understand.fused.net import check_file
 
     try:
         manifest = read_manifest(folder)

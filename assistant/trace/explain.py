@@ -199,9 +199,10 @@ def _compared(record: Record, transcript: Transcript, others: tuple[Hypothesis, 
     if first is None:
         yield f"Compared with the sound ({record.fused}): {fuse.agrees(best):.0%} that this was said."
     else:
+        agreed, against = fuse.compared(best, first, fusion)
         yield (
             f"The recogniser preferred “{first.text}”; compared with the sound ({record.fused}), "
-            f"{fuse.agrees(best):.0%} that “{best.text}” was said, {fuse.agrees(first):.0%} that the other was."
+            f"{agreed:.0%} that “{best.text}” was said, {against:.0%} that the other was."
         )
     whole = fuse.whole(fuse.values(best, others), fusion)
     yield f"The chance that this was all that was said is {whole:.0%} (it asks below {fusion.doubt:.0%})."

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from assistant.errors import StorageError
 from assistant.types import Fusion, Gate
 
-FORMAT = 3
+FORMAT = 4
 """Raised with every change of these structs; a record of a higher format is not read."""
 
 LEVEL_FLOOR_DB = -127.5
@@ -30,7 +30,7 @@ class HypothesisRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     log_p, ilm: float32, nats a token. words: text, start and end in seconds, confidence.
     centres_s: where each token was heard, seconds from the beginning of the utterance; empty without attention.
-    right, whole, decoded: what a fused net said of it (assistant.types.Agreement), None where none looked.
+    right, whole, decoded, sound, faintest: what the nets said of it (assistant.types.Agreement), None where none did.
     spelt: which of the tokens are free words.
     """
 
@@ -50,6 +50,8 @@ class HypothesisRecord(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     right: float | None = None
     whole: float | None = None
     decoded: float | None = None
+    sound: float | None = None
+    faintest: float | None = None
     spelt: tuple[int, ...] = ()
 
 

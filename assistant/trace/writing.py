@@ -175,6 +175,8 @@ def _hypothesis(h: Hypothesis, decoded_start_s: float) -> HypothesisRecord:
         right=None if h.agreement is None else h.agreement.right,
         whole=None if h.agreement is None else h.agreement.whole,
         decoded=None if h.agreement is None else float(h.agreement.decoded),
+        sound=None if h.agreement is None else h.agreement.sound,
+        faintest=None if h.agreement is None else h.agreement.faintest,
         spelt=h.spelt,
     )
 
@@ -201,7 +203,7 @@ def _hypothesis_again(h: HypothesisRecord) -> Hypothesis:
 def _agreement(h: HypothesisRecord) -> Agreement | None:
     if h.right is None or h.whole is None or h.decoded is None:
         return None
-    return Agreement(h.right, h.whole, h.decoded)
+    return Agreement(h.right, h.whole, h.decoded, h.sound, h.faintest)
 
 
 def _plain(fusion: Fusion | None) -> Fusion | None:

@@ -160,17 +160,17 @@ def _compared(transcript: Transcript, verdict: Verdict, whole: float, right: flo
             reason = f"“{best.text}” fits, but more or less than that was heard ({whole:.2f} that it is all)"
     first = fuse.preferred(transcript)
     if first is not None:
-        reason += f"; {_preference(first, best)}"
+        reason += f"; {_preference(first, best, fusion)}"
     return replace(verdict, reason=reason)
 
 
-def _preference(first: Hypothesis, best: Hypothesis) -> str:
+def _preference(first: Hypothesis, best: Hypothesis, fusion: Fusion) -> str:
     """That the sound agreed with another meaning than the recogniser, naming the one slot in which they differ."""
     one, two = f"“{first.text}”", f"“{best.text}”"
     names = differing(first, best)
     if len(names) == 1 and names[0] != INTENT:
         one, two = (_value(h.slots.get(names[0]), names[0]) for h in (first, best))
-    agreed, against = fuse.agrees(best), fuse.agrees(first)
+    agreed, against = fuse.compared(best, first, fusion)
     return f"the recogniser preferred {one}, the sound agreed with {two}: {agreed:.2f} against {against:.2f}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
@@ -11,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import AssistantError, ModelError
+from assistant.errors import AssistantError
 from assistant.types import Fusion, Transcript, Utterance
 from assistant.understand.fused.features import extract
-from assistant.understand.fused.fuse import fuse
+from assistant.understand.fused.fuse import asks_sound, fuse
 from assistant.understand.fused.manifest import (
     FEATURES_FILE,
     GENERIC,
@@ -23,9 +22,10 @@ from assistant.understand.fused.manifest import (
     Variant,
     read_manifest,
 )
-from assistant.understand.fused.net import Net, find_runtime, read_file
+from assistant.understand.fused.net import Net, check_file, find_runtime
 from assistant.understand.fused.projection import Projection, read_projection
 from assistant.understand.fused.source import SoundSource, source_of
+from assistant.understand.fused.witness import Witness, open_witness
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,10 @@ ON, OFF = "on", "off"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """A bundle with one variant open. Threads take turns. folder: where it is."""
+    """A bundle with one variant open. Threads take turns. folder: where it is.
+
+    witness: the net for sound alone, where the variant counts on it.
+    """
 
     manifest: Manifest
     variant: Variant
@@ -42,6 +45,7 @@ class Bundle:
     net: Net
     source: SoundSource
     folder: Path = Path()
+    witness: Witness | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -58,8 +62,10 @@ class Bundle:
         """The same bundle with another variant open, which shares the rest. Raises ModelError, PluginError."""
         variant = self.manifest.variant(cost)
         check_file(self.folder / variant.file, variant.sha256)
-        net = Net(self.folder / variant.file, self.manifest.features, find_runtime())
-        return Bundle(self.manifest, variant, self.projection, net, self.source, self.folder)
+        interpreter = find_runtime()
+        net = Net(self.folder / variant.file, self.manifest.features, interpreter)
+        witness = _witness(self.folder, self.manifest, variant, interpreter)
+        return Bundle(self.manifest, variant, self.projection, net, self.source, self.folder, witness)
 
     def look(self, utterance: Utterance, transcript: Transcript) -> Transcript:
         """`transcript` re-ranked; the same where the engine gave nothing to look at. Raises ModelError."""
@@ -70,9 +76,16 @@ class Bundle:
         features = extract(sound, self.source.aligned(transcript.hypotheses, sound), self.projection)
         with self._turn:
             answers = self.net.answers(features)
-        fused = fuse(transcript, answers.right.tolist(), answers.whole.tolist(), self.fusion, self.name)
+            heard = self.says(transcript)
+        fused = fuse(transcript, answers.right.tolist(), answers.whole.tolist(), self.fusion, self.name, heard)
         elapsed_ms = 1000 * (time.perf_counter() - began)
         return replace(fused, timings_ms={**transcript.timings_ms, "fused": elapsed_ms})
+
+    def says(self, transcript: Transcript) -> list[tuple[float, float]]:
+        """What the witness says of the first meanings (fuse.fuse); nothing where there is none, or it cannot."""
+        if self.witness is None or transcript.states is None:
+            return []
+        return self.witness.of(transcript.states, transcript.hypotheses[: self.manifest.features.hypotheses])
 
 
 def open_bundle(folder: Path, cost: str = "", interpreter: Callable[..., Any] | None = None) -> Bundle:
@@ -85,18 +98,15 @@ def open_bundle(folder: Path, cost: str = "", interpreter: Callable[..., Any] | 
     for name, digest in ((FEATURES_FILE, manifest.features_sha256), (variant.file, variant.sha256)):
         check_file(folder / name, digest)
     projection = read_projection(folder / FEATURES_FILE, manifest.features)
-    net = Net(folder / variant.file, manifest.features, interpreter or find_runtime())
-    return Bundle(manifest, variant, projection, net, source_of(manifest.features), folder)
+    interpreter = interpreter or find_runtime()
+    net = Net(folder / variant.file, manifest.features, interpreter)
+    witness = _witness(folder, manifest, variant, interpreter)
+    return Bundle(manifest, variant, projection, net, source_of(manifest.features), folder, witness)
 
 
-def check_file(path: Path, sha256: str) -> None:
-    """Raise ModelError unless the file hashes to `sha256`."""
-    if hashlib.sha256(read_file(path)).hexdigest() != sha256:
-        raise ModelError(
-            "is not the file that the bundle was made with (its SHA-256 is another one)",
-            where=str(path),
-            remedy="build or copy the bundle again",
-        )
+def _witness(folder: Path, manifest: Manifest, variant: Variant, interpreter: Callable[..., Any]) -> Witness | None:
+    """The net for sound alone where the variant counts on it."""
+    return open_witness(folder, manifest, interpreter) if asks_sound(variant.fusion) else None
 
 
 def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """Joins the net's answers with the recogniser's scores: pure, its numbers from the bundle, so that a record replays.
 
-    rerank' = rerank + weight · right          then the best meaning is another one, or the same with a wider margin
-    P(strictly right), P(whole)                logistic in VALUES
+    rerank' = rerank + weight · right + sound_weight · sound    then the best meaning is another one, or further ahead
+    P(strictly right), P(whole)                                 logistic in VALUES
 
 A meaning that the net did not look at counts as if it agreed as little as the least of those it did.
 """
@@ -22,7 +22,11 @@ VALUES = (
 """What the probabilities are made of: four of calibration.py; log p of all tokens on average, and of the end, which
 is unlikely where somebody speaks on; the best meaning's two logits; how far its `right` is above its rivals'; log p of
 the tokens that a rival lacks, on average; margin times weakest, so that a faint word counts where nothing rivals it."""
+SOUND_VALUES = ("sound", "faintest")
+"""What a second witness adds, the net for sound alone, which knows no words: the log-probability of the meaning, and of
+its least likely part. 0 where it was not asked."""
 LOGIT_CAP = 8.0
+SOUND_FLOOR, FAINTEST_FLOOR = -12.0, -8.0
 END_FLOOR = -8.0
 BIAS = "bias"
 WHOLE_ALONE = {BIAS: 0.0, "whole": 1.0}
@@ -31,16 +35,27 @@ RIGHT_ALONE = {BIAS: 0.0, "right": 1.0}
 
 
 def fuse(
-    transcript: Transcript, right: Sequence[float], whole: Sequence[float], fusion: Fusion, name: str
+    transcript: Transcript,
+    right: Sequence[float],
+    whole: Sequence[float],
+    fusion: Fusion,
+    name: str,
+    sound: Sequence[tuple[float, float]] = (),
 ) -> Transcript:
-    """`transcript` with the net's logits of its first hypotheses joined in, best first again. name: of the net."""
+    """`transcript` with the net's logits of its first hypotheses joined in, best first again. name: of the net.
+
+    sound: what the net for sound alone says of as many (Agreement.sound, Agreement.faintest); empty: it was not asked.
+    """
     if not len(right):
         return transcript
     rest = len(transcript.hypotheses) - len(right)
     rights, wholes = [*right, *[min(right)] * rest], [*whole, *[min(whole)] * rest]
+    heard: list[tuple[float | None, float | None]] = [(None, None)] * len(rights)
+    if sound:
+        heard = [*sound, *[(min(s for s, _ in sound), min(f for _, f in sound))] * rest]
     judged = tuple(
-        replace(h, agreement=Agreement(float(r), float(w), h.rerank))
-        for h, r, w in zip(transcript.hypotheses, rights, wholes, strict=True)
+        replace(h, agreement=Agreement(float(r), float(w), h.rerank, *of))
+        for h, r, w, of in zip(transcript.hypotheses, rights, wholes, heard, strict=True)
     )
     return rank_again(replace(transcript, hypotheses=judged, fused=name, fusion=fusion))
 
@@ -53,17 +68,26 @@ def rank_again(transcript: Transcript) -> Transcript:
 
     def score(h: Hypothesis) -> float:
         a = h.agreement
-        if a is None:
-            return h.rerank
-        return a.decoded + fusion.weight * min(max(a.right, -fusion.right_cap), fusion.right_cap)
+        return h.rerank if a is None else a.decoded + added(a, fusion)
 
     scored = (replace(h, rerank=score(h)) for h in transcript.hypotheses)
     ranked = tuple(sorted(scored, key=lambda h: -h.rerank))
     return replace(transcript, hypotheses=ranked, text=ranked[0].text)
 
 
+def added(a: Agreement, fusion: Fusion) -> float:
+    """What the nets add to a hypothesis' score, nats."""
+    by_words = fusion.weight * min(max(a.right, -fusion.right_cap), fusion.right_cap)
+    return by_words + fusion.sound_weight * max(a.sound or 0.0, SOUND_FLOOR)
+
+
+def asks_sound(fusion: Fusion) -> bool:
+    """Whether the net for sound alone counts at all."""
+    return fusion.sound_weight > 0 or any(name in fusion.confidence for name in SOUND_VALUES)
+
+
 def values(best: Hypothesis, rivals: Sequence[Hypothesis]) -> dict[str, float]:
-    """VALUES of the best hypothesis among its rivals; it must have an agreement."""
+    """VALUES and SOUND_VALUES of the best hypothesis among its rivals; it must have an agreement."""
     assert best.agreement is not None
     a = best.agreement
     others = [o.agreement.right for o in rivals if o.agreement is not None]
@@ -76,6 +100,7 @@ def values(best: Hypothesis, rivals: Sequence[Hypothesis]) -> dict[str, float]:
         mean = sum(nats) / max(len(nats), 1)
         named |= {"mean": mean, "end": max(best.score, END_FLOOR), "weakest": min([0.0, *nats])}
     named |= {"right": capped(a.right), "whole": capped(a.whole), "right_lead": lead}
+    named |= {"sound": max(a.sound or 0.0, SOUND_FLOOR), "faintest": max(a.faintest or 0.0, FAINTEST_FLOOR)}
     return named | {"apart": apart(best, rivals), "strained": named["margin"] * named["weakest"]}
 
 
@@ -121,6 +146,18 @@ def preferred(transcript: Transcript) -> Hypothesis | None:
 def agrees(h: Hypothesis) -> float:
     """How much the sound agrees, as a probability."""
     return probability(RIGHT_ALONE, {"right": h.agreement.right if h.agreement else 0.0})
+
+
+def compared(best: Hypothesis, first: Hypothesis, fusion: Fusion) -> tuple[float, float]:
+    """How much the sound agrees with the best and with what the recogniser preferred, as probabilities.
+
+    Where the net for sound alone had a say, it is what all nets together say of these two, which is 1 in sum.
+    """
+    a, b = best.agreement, first.agreement
+    if a is None or b is None or a.sound is None or b.sound is None:
+        return agrees(best), agrees(first)
+    ahead = probability(RIGHT_ALONE, {"right": added(a, fusion) - added(b, fusion)})
+    return ahead, 1.0 - ahead
 
 
 def capped(logit: float) -> float:

@@ -27,7 +27,7 @@ from assistant.grammar.tree import Context, Template
 from assistant.grammar.wording import Wordings, places_of, values_of
 from assistant.types import SOUND_ONLY, Hypothesis, Transcript, frozen_array
 from assistant.understand.fused.manifest import INTENT, Head, Manifest, SoundNet, read_manifest
-from assistant.understand.fused.net import as_model_error, find_runtime, opened
+from assistant.understand.fused.net import as_model_error, check_file, find_runtime, opened
 
 Floats = NDArray[np.float32]
 
@@ -128,7 +128,7 @@ class Heads:
         frames = self.basis.frames(transcript.states, self.net.frames, self.net.pool)
         with self._turn, as_model_error(self.path):
             logits = {name: np.ravel(values) for name, values in self.run(frames=frames[None]).items()}
-        found = tuple(self._meanings({name: self._log_p(logits[name]) for name in self.heads}))
+        found = tuple(self._meanings({name: log_p_of(logits[name], self.net.temperature) for name in self.heads}))
         elapsed_ms = 1000 * (time.perf_counter() - began)
         return replace(
             transcript,
@@ -138,14 +138,6 @@ class Heads:
             gate=self.net.gate,
             timings_ms={**transcript.timings_ms, "sound": elapsed_ms},
         )
-
-    def _log_p(self, logits: Floats) -> Floats:
-        """Log-probabilities of a head's labels, softened by the temperature that the converter fitted."""
-        scaled = logits.astype(np.float64) / self.net.temperature
-        scaled -= scaled.max()
-        p = np.exp(scaled)
-        log_p: Floats = np.log(np.maximum(p / p.sum(), FLOOR)).astype(np.float32)
-        return log_p
 
     def _meanings(self, log_p: Mapping[str, Floats]) -> Iterator[Hypothesis]:
         """The likeliest combinations that the grammar can say, best first, but not that nothing was said."""
@@ -174,6 +166,15 @@ def _hypothesis(intent: str, slots: Mapping[str, Any], wording: tuple[str, Templ
     )
 
 
+def log_p_of(logits: Floats, temperature: float) -> Floats:
+    """Log-probabilities of a head's labels, softened by the temperature that the converter fitted."""
+    scaled = logits.astype(np.float64) / temperature
+    scaled -= scaled.max()
+    p = np.exp(scaled)
+    log_p: Floats = np.log(np.maximum(p / p.sum(), FLOOR)).astype(np.float32)
+    return log_p
+
+
 def combinations(log_p: Mapping[str, Floats]) -> Iterator[tuple[float, dict[str, int]]]:
     """Choices of one label for each head with the sum of their log-probabilities, likeliest first."""
     names = list(log_p)
@@ -199,8 +200,6 @@ def open_heads(
     folder: Path, manifest: Manifest, context: Context, interpreter: Callable[..., Any] | None = None
 ) -> Heads:
     """The net for sound alone of the bundle in `folder`. Raises ModelError (also where it has none), PluginError."""
-    from assistant.understand.fused.bundle import check_file
-
     net = manifest.sound
     if net is None or manifest.context_hash != context.hash:
         raise ModelError(
@@ -208,13 +207,20 @@ def open_heads(
             where=str(folder),
             remedy=f"assistant-convert build --context {context.name}",
         )
+    basis, run = open_sound(folder, net, manifest.heads, interpreter or find_runtime())
+    return heads_of(net, manifest.heads, basis, run, context, folder / net.file)
+
+
+def open_sound(
+    folder: Path, net: SoundNet, heads: Mapping[str, Head], interpreter: Callable[..., Any]
+) -> tuple[Basis, Callable[..., Mapping[str, Any]]]:
+    """What makes the input of the net in `folder`, and the net. Raises ModelError for whatever is wrong with them."""
     for name, digest in ((net.basis_file, net.basis_sha256), (net.file, net.sha256)):
         check_file(folder / name, digest)
     path = folder / net.file
-    run = opened(path, interpreter or find_runtime())
-    _check(path, run, net, manifest.heads)
-    basis = read_basis(folder / net.basis_file, net)
-    return heads_of(net, manifest.heads, basis, run, context, path)
+    run = opened(path, interpreter)
+    _check(path, run, net, heads)
+    return read_basis(folder / net.basis_file, net), run
 
 
 def heads_of(

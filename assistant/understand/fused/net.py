@@ -7,6 +7,7 @@ They read the same files and give the same decisions. Everything that can be wro
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import logging
 import os
@@ -159,6 +160,16 @@ def read_file(path: Path) -> bytes:
         raise ModelError(
             f"cannot be read ({error.strerror})", where=str(path), remedy="build or copy the bundle again"
         ) from error
+
+
+def check_file(path: Path, sha256: str) -> None:
+    """Raise ModelError unless the file hashes to `sha256`."""
+    if hashlib.sha256(read_file(path)).hexdigest() != sha256:
+        raise ModelError(
+            "is not the file that the bundle was made with (its SHA-256 is another one)",
+            where=str(path),
+            remedy="build or copy the bundle again",
+        )
 
 
 @contextmanager
