@@ -9,6 +9,7 @@ A `Decision` gathers one utterance's whole way. Arrays are made read-only where 
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -249,7 +250,7 @@ class Effort:
 
     width, prune: of its search, as in the configuration. sentences: word sequences whose meanings are read.
     encoder: precision of the encoder ("int8", "block", "float"). again: score doubtful meanings on further views of
-    the sound.
+    the sound. stop_ms: from its beginning, the encoder included: the search ends then with what it has.
     """
 
     width: int
@@ -257,6 +258,7 @@ class Effort:
     sentences: int = 16
     encoder: str = "int8"
     again: bool = False
+    stop_ms: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,10 @@ class Understander:
         """Tell the scheduler how long it took; `pick` with that. What ran otherwise than planned teaches nothing."""
         if pick is None or self.scheduler is None:
             return pick
-        broken_off = transcript.truncated and not self.scheduler.late(pick)
-        if broken_off or (pick.effort is not None and transcript.variant == SOUND_ONLY):
+        stopped = pick.effort is not None and recognize_ms >= pick.effort.stop_ms
+        broken_off = transcript.truncated and not (stopped or self.scheduler.late(pick))
+        never_begun = pick.effort is not None and transcript.variant == SOUND_ONLY and not transcript.truncated
+        if broken_off or never_begun:
             self.scheduler.forget(pick)
             return pick
         return self.scheduler.note(pick, recognize_ms, cut_short=transcript.truncated)

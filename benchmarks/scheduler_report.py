@@ -60,7 +60,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     heard = _heard(moments + CALIBRATED_ON, config.listen.vad)
     tried, heard = heard[:CALIBRATED_ON], heard[CALIBRATED_ON:]
     profile, calibrated_s = _profile(understander, plans, tried)
-    slo_ms = args.p95_ms or 10 * round(ROOM_FACTOR * bench.idle_late_ms(profile, plans, heard) / 10)
+    slo_ms = args.p95_ms or 10 * round(ROOM_FACTOR * bench.idle_late_ms(understander, plans[-1], heard) / 10)
     overhead = scheduler_overhead.measure(understander, plans, [utterance for _, utterance, _ in tried])
     if args.overhead:
         return {"slo_ms": slo_ms, "overhead": overhead, "costs": costs_of(profile), "scenarios": {}, "moments": 0}
@@ -231,6 +231,12 @@ def _timeline(played: Played) -> dict[str, Any]:
         "ms": {name: [round(o.ms, 1) for o in played.players[name].outcomes] for name in shown},
         "late_ms": [round(c.forecast.late_ms, 1) for c in played.players["scheduler"].choices],
         "reasons": [c.reason for c in played.players["scheduler"].choices],
+        "speech_s": [round(m.speech_s, 2) for m in played.moments],
+        "signals": [dict(m.signals.numbers) for m in played.moments],
+        "every_plan": {
+            name: {"ms": [round(o.ms, 1) for o in outcomes], "right": [o.right for o in outcomes]}
+            for name, outcomes in played.plans.items()
+        },
     }
 
 

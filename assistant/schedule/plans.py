@@ -14,6 +14,8 @@ from assistant.types import Effort
 
 SHARED = "int8"
 """The encoder that is always resident: what every plan without one of its own uses."""
+SOUND = "sound"
+"""The plan that decodes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Plan:
 
 
 PLANS: tuple[Plan, ...] = (
-    Plan("sound", None, 0.778),
+    Plan(SOUND, None, 0.778),
     Plan("beam-1", Effort(1, 8.0), 0.833, "tiny"),
     Plan("beam-2", Effort(2, 8.0), 0.911, "tiny"),
     Plan("beam-3", Effort(3, 8.0), 0.930, "tiny"),
@@ -73,3 +75,8 @@ def front(plans: Iterable[tuple[Plan, float]]) -> tuple[Plan, ...]:
         if not kept or plan.accuracy > kept[-1].accuracy:
             kept.append(plan)
     return tuple(kept)
+
+
+def fallback_of(plans: Iterable[Plan]) -> float:
+    """Accuracy of what answers where a search is late: of sound alone, 0 where that is none of `plans`."""
+    return max((plan.accuracy for plan in plans if plan.effort is None), default=0.0)

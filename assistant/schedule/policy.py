@@ -21,7 +21,7 @@ MOST_SWITCHES = 6
 """Changes of plan in any minute."""
 SWITCHES_BEFORE_UP = 4
 """With more in the last minute it does not go up: that leaves a step down, to the cheapest plan."""
-HOLD_S = 8.0
+HOLD_S = 4.0
 """After a change, no step up for so long."""
 UP_MARGIN = 0.85
 """Share of the budget that a dearer plan must fit."""
@@ -29,6 +29,8 @@ EXPLORE_EVERY_S = 60.0
 """Once in so long a dearer plan is tried that would probably, but not surely, fit."""
 LATE_COSTS = 1.0
 """Accuracy (0..1) that a late answer takes away: as much as a wrong one."""
+IN_VAIN = 0.02
+"""Accuracy that a search takes away which ended without an answer: sound alone would have answered at once."""
 FREE = 0.02
 """A chance up to this costs nothing: the objective allows 5 of 100, and some come unforeseen."""
 SURE = 0.05
@@ -41,8 +43,9 @@ nothing has changed for a minute: changes are few, and kept for what counts."""
 COOL_BEFORE_S = 60.0
 """A board that would throttle within this time runs nothing dear."""
 LOW_BATTERY = 0.15
-SPARING = 2 / 3
-"""Where heat, supply or the user forbid what is dear: plans up to so much of the dearest one's time."""
+SPARING = 0.8
+"""Where heat, supply or the user forbid what is dear: plans up to so much of the dearest one's time. That leaves out
+the widest searches, which take a quarter longer than the next ones and hear a few orders of a thousand better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Forecast:
     """A plan now. likely_ms, late_ms: see predict.py. missing: why it cannot run, "" where it can.
 
     reach: what would take so many times the budget ends within it all the same, because what is late hurries.
+    fallback: accuracy of what answers in time where the plan cannot (sound alone); 0 where nothing does.
     """
 
     plan: Plan
@@ -58,6 +62,7 @@ class Forecast:
     energy_mj: float = 0.0
     missing: str = ""
     reach: float = 1.0
+    fallback: float = 0.0
 
     @property
     def prediction(self) -> Prediction:
@@ -252,8 +257,11 @@ def _value(forecast: Forecast, objective: Objective) -> float:
 
 
 def _worth(forecast: Forecast, situation: Situation, budget_ms: float) -> float:
-    """Accuracy, less energy, less what the chance to be late costs."""
-    return _value(forecast, situation.objective) - LATE_COSTS * max(forecast.late_chance(budget_ms) - FREE, 0.0)
+    """Accuracy, less energy, less what the chance to be late costs: the answer, or only what sound alone knows less."""
+    value, late = _value(forecast, situation.objective), forecast.late_chance(budget_ms)
+    if forecast.fallback:
+        return value - late * (max(value - forecast.fallback, 0.0) + IN_VAIN)
+    return value - LATE_COSTS * max(late - FREE, 0.0)
 
 
 def _is_too_dear(now: Forecast, target: Forecast, situation: Situation) -> bool:
@@ -265,8 +273,10 @@ def _is_too_dear(now: Forecast, target: Forecast, situation: Situation) -> bool:
 
 
 def _down(target: Forecast, allowed: tuple[Forecast, ...], history: History) -> Forecast:
-    """`target`, or the cheapest where the last change that this minute allows is spent on it."""
-    if len(history.switches) >= MOST_SWITCHES - 1:
+    """`target`, or the cheapest where the last change that this minute allows is spent on it and nothing answers in
+    time where the plan cannot.
+    """
+    if len(history.switches) >= MOST_SWITCHES - 1 and not target.fallback:
         return min(allowed, key=lambda f: f.late_ms)
     return target
 

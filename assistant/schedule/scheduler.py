@@ -21,11 +21,11 @@ from assistant.clock import Clock
 from assistant.schedule import thermal
 from assistant.schedule.between import QUIET_SLOWDOWN, Between
 from assistant.schedule.board import Board, Counters
-from assistant.schedule.plans import PLANS, Plan
+from assistant.schedule.plans import PLANS, Plan, fallback_of
 from assistant.schedule.policy import Choice, Forecast, History, Objective, Policy, Situation, Slo
 from assistant.schedule.predict import Belief, Prediction, aged, learn, predict
 from assistant.schedule.profile import Cost, Profile, corrected
-from assistant.schedule.reach import DEADLINE_SHARE, reach_of
+from assistant.schedule.reach import DEADLINE_SHARE, effort_of, reach_of
 from assistant.schedule.signals import Signals, signals_of, slowdown
 from assistant.types import Pick
 
@@ -239,7 +239,7 @@ class Scheduler:
             plan=choice.plan.name,
             policy=self.policy.name,
             reason=choice.reason,
-            effort=choice.plan.effort,
+            effort=effort_of(forecast, self.profile, speech_s, budget_ms),
             fused=choice.plan.fused,
             likely_ms=forecast.likely_ms,
             late_ms=forecast.late_ms,
@@ -330,12 +330,15 @@ class Scheduler:
         plans: Sequence[Plan],
     ) -> Situation:
         slow, plans = slowdown(signals, self.profile.at_clock), plans or self.plans
+        fallback = fallback_of(plans)
         forecasts = sorted(
-            (self._forecast(plan, speech_s, slow, signals, at) for plan in plans), key=lambda f: f.likely_ms
+            (self._forecast(plan, speech_s, slow, signals, at, fallback) for plan in plans), key=lambda f: f.likely_ms
         )
         return Situation(at, speech_s, budget_ms, tuple(forecasts), signals, self._state.history, objective)
 
-    def _forecast(self, plan: Plan, speech_s: float, slow: float, signals: Signals, at: float) -> Forecast:
+    def _forecast(
+        self, plan: Plan, speech_s: float, slow: float, signals: Signals, at: float, fallback: float
+    ) -> Forecast:
         cost = self.profile.costs[plan.name]
         found = predict(cost, speech_s, slow, self._state.belief, at)
         missing = self._ready(plan)
@@ -344,7 +347,7 @@ class Scheduler:
             missing = f"{free_mb:.0f} MB of memory are free"
         energy_mj = cost.energy_mj * max(speech_s, 0.1)
         reach = reach_of(plan, self.profile, speech_s)
-        return Forecast(plan, found.likely_ms, found.late_ms, energy_mj, missing, reach)
+        return Forecast(plan, found.likely_ms, found.late_ms, energy_mj, missing, reach, fallback)
 
     def _correction(self, running: _Running, measured_ms: float) -> Profile | None:
         """Estimates corrected once enough is known (the lock is held); the belief then starts afresh."""

@@ -20,6 +20,8 @@ AT_LEAST_S = 15.0
 AT_LEAST = 4
 """Readings, and the time they span, before there is a forecast."""
 FURTHEST_S = 600.0
+TURNED_C = 1.0
+"""By so much a reading must lie on the other side for the body to have turned from cooling to warming, or back."""
 
 Reading = tuple[float, float]
 """Monotonic seconds, °C."""
@@ -50,6 +52,9 @@ def seconds_until(readings: Sequence[Reading], trip_c: float | None, tau_s: floa
         return 0.0
     if not _enough(readings):
         return None
+    readings = _since_it_turned(readings)
+    if not _enough(readings) or readings[-1][1] <= readings[0][1]:
+        return None
     last = readings[-1][0]
     t, c = (np.array(values) for values in zip(*readings, strict=True))
     decay = np.exp(-(t - last) / tau_s)
@@ -57,10 +62,22 @@ def seconds_until(readings: Sequence[Reading], trip_c: float | None, tau_s: floa
     (end_c, now_c), *_ = np.linalg.lstsq(design, c, rcond=None)
     if end_c <= trip_c or now_c >= end_c:
         return None
-    if now_c >= trip_c:
-        return 0.0
+    now_c = min(now_c, trip_c)  # the curve may be there already, the zone is not
     seconds = tau_s * math.log((end_c - now_c) / (end_c - trip_c))
     return seconds if seconds <= FURTHEST_S else None
+
+
+def _since_it_turned(readings: Sequence[Reading]) -> Sequence[Reading]:
+    """The last readings, from where the body began to warm or to cool: before that it followed another curve."""
+    warming = readings[-1][1] >= readings[-min(AT_LEAST, len(readings))][1]
+    sign = 1 if warming else -1
+    first = len(readings) - 1
+    for at in range(len(readings) - 2, -1, -1):
+        if sign * (readings[at][1] - readings[first][1]) > TURNED_C:
+            break
+        if sign * (readings[at][1] - readings[first][1]) < 0:
+            first = at
+    return readings[first:]
 
 
 def _enough(readings: Sequence[Reading]) -> bool:

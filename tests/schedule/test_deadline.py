@@ -35,6 +35,17 @@ from tests.schedule.test_in_the_pipeline import ESPRESSO, LATTE, Hurrying
 from tests.understand.fused.test_heads import LATTE as HEARD_BY_SOUND
 from tests.understand.fused.test_heads import logits, sound_bundle
 
+ROOMY_MS = 60_000.0
+"""The search ends by the real clock: so long that no machine decides."""
+
+
+class Slow(HeldClock):
+    """A clock on which 5 s pass whenever somebody looks: of a minute, decoding is late after a few steps."""
+
+    def monotonic(self) -> float:
+        self.advance(5.0)
+        return super().monotonic()
+
 
 @pytest.fixture(scope="module")
 def barista() -> Context:
@@ -60,7 +71,7 @@ def place(moonshine: Moonshine, barista: Context, clock: HeldClock, tmp_path: Pa
     FakeBoard(tmp_path).cpu(busy_s=0.0, running=1)
     folder = sound_bundle(tmp_path / "barista", barista, logits(barista, HEARD_BY_SOUND))
 
-    def make(plan: str, *, p95_ms: float = 400.0, own: HeldClock | None = None, sound: bool = True) -> Place:
+    def make(plan: str, *, p95_ms: float = ROOMY_MS, own: HeldClock | None = None, sound: bool = True) -> Place:
         scheduler = Scheduler(
             estimate(PLANS, this_board(tmp_path)),
             own or clock,
@@ -111,10 +122,25 @@ def test_what_is_late_before_it_begins_is_understood_from_sound_alone_and_teache
     assert here.scheduler.status().belief.seen == before
 
 
+def test_a_search_that_runs_out_of_time_is_answered_from_sound_alone_and_teaches_that_it_takes_longer(
+    place: Callable[..., Place], spoken: Callable[[str], Pcm]
+) -> None:
+    here = place("beam-16", p95_ms=1.0)
+    before = here.scheduler.status().belief
+    (decision,) = here.hear(spoken(LATTE))
+    assert decision.transcript.variant == SOUND_ONLY
+    assert decision.transcript.truncated
+    assert decision.understanding.partial
+    assert decision.understanding.slots["coffeeDrink"] == "latte"
+    assert decision.pick is not None
+    assert decision.pick.plan == "beam-16"
+    assert here.scheduler.status().belief.seen == before.seen + 1
+
+
 def test_what_is_late_on_its_way_is_compared_by_the_cheapest_net(
     place: Callable[..., Place], spoken: Callable[[str], Pcm]
 ) -> None:
-    here = place("beam-16", own=Hurrying())
+    here = place("beam-16", own=Slow())
     first, *_ = here.hear(spoken(LATTE))
     assert first.transcript.truncated
     assert first.transcript.fused == "barista/full"  # the cheapest is being opened

@@ -102,7 +102,7 @@ def test_a_plan_that_is_gone_is_passed_over() -> None:
 )
 def test_heat_supply_battery_and_quiet_hours_spare(signals: Signals, objective: Objective, expected: str) -> None:
     choice = Slo().choose(situation(slow=0.5, signals=signals, objective=objective))
-    assert choice.plan.name == "plan-5"  # not above two thirds of the dearest
+    assert choice.plan.name == "plan-6"  # not above four fifths of the dearest
     assert expected in choice.reason
 
 
@@ -134,8 +134,9 @@ def test_no_signal_makes_it_change_more_than_six_times_a_minute(
     for slow, gap_s, signals, gone in moments:
         at += gap_s
         now = situation(at, slow, history, signals=signals)
+        fallback = 0.8 if gone % 3 == 0 else 0.0
         forecasts = tuple(
-            replace(f, missing="gone") if gone >> n & 1 and f.plan.name != before else f
+            replace(f, missing="gone" if gone >> n & 1 and f.plan.name != before else "", fallback=fallback)
             for n, f in enumerate(now.forecasts)
         )
         choice = policy.choose(replace(now, forecasts=forecasts))
@@ -186,6 +187,19 @@ def test_a_large_gain_is_worth_a_little_risk_and_a_small_one_is_not() -> None:
     assert Slo().choose(situation(forecasts=forecasts)).plan.name == "better"
     small = (replace(forecasts[0], plan=replace(plans[0], accuracy=0.89)), *forecasts[1:])
     assert Slo().choose(situation(forecasts=small)).plan.name == "quick"
+
+
+def test_where_sound_alone_answers_in_time_a_search_that_may_be_late_is_tried_unless_it_would_be_in_vain() -> None:
+    sound = Forecast(Plan("sound", None, 0.80), 20.0, 30.0, fallback=0.80)
+
+    def chosen(likely_ms: float, fallback: float) -> str:
+        search = Forecast(Plan("wide", Effort(8, 8.0), 0.95), likely_ms, 1.5 * likely_ms, fallback=fallback)
+        return Slo().choose(situation(forecasts=(replace(sound, fallback=fallback), search))).plan.name
+
+    budget_ms = situation().budget_ms
+    assert chosen(0.95 * budget_ms, 0.80) == "wide"  # late more often than one time of three
+    assert chosen(0.95 * budget_ms, 0.0) == "sound"
+    assert chosen(1.6 * budget_ms, 0.80) == "sound"
 
 
 @given(st.lists(st.tuples(LOADS, st.floats(-50.0, 50.0)), min_size=1, max_size=40))

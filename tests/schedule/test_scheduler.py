@@ -146,7 +146,7 @@ def test_a_neighbour_that_takes_the_memory_forbids_what_would_have_to_be_loaded(
 
 
 def test_sound_alone_is_a_plan_only_where_a_net_understands_it(world: World) -> None:
-    world.board.write("sys/fs/cgroup/cpu.max", "20000 100000\n")
+    world.board.write("sys/fs/cgroup/cpu.max", "12000 100000\n")
     world.scheduler.look()  # finds the group
     assert world.scheduler.choose(2.0).plan == "beam-1"
     pick = world.scheduler.choose(2.0, from_sound=True)

@@ -42,6 +42,19 @@ def test_a_frozen_sensor_forecasts_nothing() -> None:
     assert trend_c_per_s(readings) == pytest.approx(0.0)
 
 
+def test_a_board_that_was_hot_and_cools_does_not_throttle() -> None:
+    hot = [(at, c) for at, c in heated(60.0, 92.0, 120.0)]
+    cooling = [(120.0 + at, c) for at, c in heated(hot[-1][1], 45.0, 60.0)][1:]
+    warming = [(180.0 + at, c) for at, c in heated(cooling[-1][1], 95.0, 30.0)][1:]
+    below = [n for n, (_, c) in enumerate(cooling) if c < 80.0]
+    assert len(below) > 5
+    for n in below:
+        assert seconds_until(hot + cooling[: n + 1], 80.0) is None
+    assert seconds_until(hot + cooling + warming, 80.0) == pytest.approx(
+        TAU_S * math.log((95.0 - warming[-1][1]) / 15.0), rel=0.1
+    )
+
+
 def test_too_few_readings_forecast_nothing() -> None:
     assert seconds_until(heated(40.0, 90.0, 10.0), 80.0) is None
     assert trend_c_per_s([(0.0, 40.0)]) is None

@@ -221,6 +221,8 @@ class MoonshineSession:
         began = time.perf_counter()
         sound = engine.model.encode(pcm)
         encoded = time.perf_counter()
+        if self._effort is not None:
+            stop = _until(began + self._effort.stop_ms / 1000, stop)
         context = self._grammar.context
         space = self._grammar.space(engine.silence)
         options = engine.beam_options(context, self._effort)
@@ -310,6 +312,11 @@ class MoonshineSession:
             terminal=sentence.terminal,
             response=self._grammar.context.templates[meaning.template].response,
         )
+
+
+def _until(at_s: float, stop: Callable[[], bool]) -> Callable[[], bool]:
+    """`stop`, or that it is `at_s` by the performance counter."""
+    return lambda: stop() or time.perf_counter() >= at_s
 
 
 def _as_meant(sentence: Sentence, meaning: Meaning, meanings: list[Meaning]) -> Sentence:
