@@ -6,7 +6,7 @@ Its weights are fitted on half A of the recordings (by hash of the file name); f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class Judged:
     case: Case
     transcript: Transcript
     logits: Mapping[str, tuple[list[float], list[float]]]
-    sound: Mapping[str, list[tuple[float, float]]]
+    sound: Mapping[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def with_net(self, name: str, fusion: Fusion) -> Transcript:
         """As the net of this name re-ranks it; as the recogniser gave it where the net could not look."""

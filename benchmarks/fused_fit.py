@@ -56,7 +56,8 @@ def fit(judged: Sequence[Judged], name: str, context: Context, ranking: Fusion |
     """
     half = [row for row in judged if row.case.fits and name in row.logits]
     orders = [row for row in half if row.case.kind == ORDERS]
-    fusion = Fusion(weight=ranking.weight, right_cap=ranking.right_cap) if ranking else fit_weight(orders, name)
+    kept = Fusion(ranking.weight, ranking.right_cap, sound_weight=ranking.sound_weight) if ranking else None
+    fusion = kept or fit_weight(orders, name)
     heard_too = fuse.SOUND_VALUES if all(name in row.sound for row in half) else ()
     used = (*CONFIDENCE_VALUES, *heard_too)
     fusion = replace(fusion, confidence=_logistic(half, name, fusion, context, used, is_true))

@@ -117,6 +117,21 @@ def test_a_net_that_knows_nothing_gets_no_weight() -> None:
     assert fused_fit.fit_weight(rows, NET).weight == 0.0
 
 
+def test_a_net_for_sound_alone_that_knows_repairs_what_the_other_does_not(barista: Context) -> None:
+    unknowing = [replace(row, logits={NET: ([0.0, 0.0], row.logits[NET][1])}) for row in judged()]
+    rows = [replace(row, sound={NET: _said(row)}) for row in unknowing]
+    fusion = fused_fit.fit(rows, NET, barista)
+    assert fusion.sound_weight > 0
+    assert {"sound", "faintest"} <= set(fusion.confidence)
+    assert fused_fit.fit(unknowing, NET, barista).sound_weight == 0
+    results = fused.measure(rows, barista, {NET: fusion})
+    assert results["systems"][NET]["orders"]["kitchen 6 dB"]["heard_strict"]["rate"] == 1.0
+
+
+def _said(row: Judged) -> list[tuple[float, float]]:
+    return [(-0.5, 0.0) if h.slots == LABEL else (-11.0, -7.0) for h in row.transcript.hypotheses]
+
+
 def test_where_the_net_could_not_look_the_recogniser_decides() -> None:
     row = replace(judged(each=1)[0], logits={})
     assert row.with_net(NET, Fusion(weight=9.0)) is row.transcript
