@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import ContextError
-from assistant.grammar.count import count, largest
 from assistant.grammar.tokens import TokenNetwork
 from assistant.grammar.tree import Context
 
@@ -167,6 +166,8 @@ class LazyAcceptor:
 
 def _too_large(context: Context, max_states: int) -> ContextError:
     """Says how many sentences there are and which template, rules and lists make them so many."""
+    from assistant.grammar.count import count, largest  # reads sentences: a compiled context is loaded without that
+
     cause = largest(context)
     parts = " and ".join(f"{name} ({size:,})" for name, size in cause.parts[:2] if size > 1)
     by_way = f", by way of {parts}" if parts else ""

@@ -25,13 +25,13 @@ from assistant.grammar.crosscheck import cross_check
 from assistant.grammar.home import HOME_FILE, load_home
 from assistant.grammar.home_lists import IN_AREA, home_lists
 from assistant.grammar.household import Home
+from assistant.grammar.joining import join
 from assistant.grammar.places import ContextFaults, Faults, did_you_mean, read_yaml
 from assistant.grammar.resolve import Resolved, resolve
 from assistant.grammar.responses import read_responses
 from assistant.grammar.schema import ActionSpec, read
 from assistant.grammar.sentences import SENTENCES_FOLDER, Source, read_sentences, sentence_files
 from assistant.grammar.settings import read_settings
-from assistant.grammar.together import join
 from assistant.grammar.tree import (
     Action,
     Choice,
