@@ -187,13 +187,13 @@ def encodings(takes: Sequence[Take]) -> list[Encoding]:
 
 
 class Listener:
-    """Encoder, voice activity and rooms of one process."""
+    """Encoder, voice activity and rooms of one process. studio: who speaks, all voices by default."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, studio: Studio | None = None) -> None:
         self._engine: Moonshine = create(cache=places.models)
         self._vad = open_vad("silero")
         self._rooms = Rooms(places.data, places.work, readings(places.data))
-        self._studio = Studio(places.sounds, places.data, voices())
+        self._studio = studio or Studio(places.sounds, places.data, voices())
 
     def listen(self, take: Take) -> Listened | None:
         """One take; None when no voice was found in it."""
