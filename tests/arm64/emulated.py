@@ -43,23 +43,33 @@ LIMIT_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A release of Debian: its Python, and its C library as wheels name it."""
+    """A release of Debian: its Python, its C library as wheels name it, and the processor below it as QEMU names it."""
 
     name: str
     python: str
     manylinux: str
+    processor: str
 
 
-SUITES = (Suite("bookworm", "3.11", "2_36"), Suite("trixie", "3.13", "2_40"))
+# Those of a Raspberry Pi 4 and 5. Not QEMU's own, which has matrix extensions that no such board has, and with which
+# numpy 2.5.5 multiplies float32 matrices wrongly (NaN).
+SUITES = (
+    Suite("bookworm", "3.11", "2_36", "cortex-a72"),
+    Suite("trixie", "3.13", "2_40", "cortex-a76"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A root with the program in it. run: a command in it, by QEMU; its output."""
+    """A root with the program in it. run: a command in it, by QEMU; its output. contexts: where compiled ones are."""
 
     suite: Suite
     root: Path
     qemu: Path
+
+    @property
+    def contexts(self) -> Path:
+        return self.root / "root/.cache/assistant/contexts"
 
     def run(self, *command: str, limit_s: float = LIMIT_S) -> str:
         """What it printed. Raises AssertionError with what it complained of."""
@@ -68,7 +78,12 @@ class Board:
         chroot = [str(Path(__file__).with_name("chroot.py")), str(self.qemu), str(self.root)]
         done = subprocess.run(
             [*bounded, *chroot, *command],
-            env={**os.environ, "PYTHONPATH": f"/{PLACE}/lib", "OMP_NUM_THREADS": "1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": f"/{PLACE}/lib",
+                "OMP_NUM_THREADS": "1",
+                "QEMU_CPU": self.suite.processor,
+            },
             capture_output=True,
             text=True,
             check=False,

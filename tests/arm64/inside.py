@@ -1,5 +1,8 @@
 """Runs by itself, on arm64 and on this machine alike: says what can be imported and what every int8 net answers.
 
+Each net is asked twice: by the reference kernels, which are plain integer arithmetic and must agree to the bit, and by
+the kernels that the product uses, which each processor has its own of.
+
 Prints one JSON object; `tests/arm64/test_arm64.py` compares the two.
 """
 
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 LIBRARIES = ("onnxruntime", "sounddevice", "soundfile", "soxr", "webrtcvad", "hibari", "moonshine_voice", "msgspec")
 WAKE_WORDS = ("pymicro_wakeword", "pymicro_features", "pyopen_wakeword")
@@ -52,10 +56,16 @@ def _import(name: str) -> str:
 
 
 def _answers(net: Path) -> dict[str, Any]:
-    """What it says to the same inputs: the choice, the numbers, and their hash."""
-    from ai_edge_litert.interpreter import Interpreter
+    """What it says to the same inputs: the product's numbers, and the hash of the reference's."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(str(net), num_threads=1)
+    reference = Interpreter(str(net), num_threads=1, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    digest = hashlib.sha256(_asked(reference).tobytes()).hexdigest()
+    return {"numbers": _asked(Interpreter(str(net), num_threads=1)).round(6).tolist(), "reference": digest}
+
+
+def _asked(interpreter: Any) -> NDArray[np.float32]:
+    """Its outputs, by name, to INPUTS drawn inputs; float32 [inputs, outputs]."""
     interpreter.allocate_tensors()
     rng = np.random.default_rng(11)
     answers = []
@@ -65,8 +75,7 @@ def _answers(net: Path) -> dict[str, Any]:
         interpreter.invoke()
         outputs = sorted(interpreter.get_output_details(), key=lambda entry: str(entry["name"]))
         answers.append(np.concatenate([interpreter.get_tensor(entry["index"]).ravel() for entry in outputs]))
-    numbers = np.array(answers, np.float32)
-    return {"numbers": numbers.round(6).tolist(), "sha256": hashlib.sha256(numbers.tobytes()).hexdigest()}
+    return np.array(answers, np.float32)
 
 
 if __name__ == "__main__":
