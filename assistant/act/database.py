@@ -17,6 +17,8 @@ from assistant.errors import StorageError
 
 BUSY_TIMEOUT_S = 5.0
 """So long does a writer wait for one in another process."""
+CACHE_KIB = 256
+"""Of pages that a connection keeps in memory; SQLite's own would be 2 MB, filled within some hours and never used."""
 
 IN_MEMORY = ":memory:"
 
@@ -126,6 +128,7 @@ def _connect(path: Path | None) -> sqlite3.Connection:
     )
     connection.row_factory = sqlite3.Row
     try:
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.DatabaseError:

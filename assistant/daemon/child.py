@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 
 MOST_SESSIONS = 8
 """A conversation has at most a few open; the oldest of more were left."""
-MOST_CONTEXTS = 32
+MOST_CONTEXTS = 12
+"""Those of the wake words, and of the latest questions: each is a context of its own, and takes 0.2 MB. What is
+forgotten is sent again when it is asked for."""
 TIDY_AFTER_S = 1.0
 """Free pages go back to the kernel when so long nothing was decoded or compiled: in the midst of a command it would
 cost a tenth of its time."""
@@ -133,6 +135,7 @@ class Child:
             prepared = self._prepared.get(context_hash)
             if prepared is None or number in self._cancelled:
                 return None
+            self._prepared.move_to_end(context_hash)
             session = self._sessions[number] = self._open(number, prepared, effort)
             if len(self._sessions) > MOST_SESSIONS:
                 left, _ = self._sessions.popitem(last=False)

@@ -23,6 +23,8 @@ SCHEMA = 1
 
 WAL_PAGES = 64
 PAGE_BYTES = 4096
+CACHE_KIB = 256
+"""Of pages that one connection keeps in memory: SQLite's own 2 MB would be filled within some hours and never used."""
 BUSY_TIMEOUT_S = 2.0
 DROPPED_AT_ONCE = 16
 """Oldest records taken out at a time when the file is full: rarely, instead of one for each that is added."""
@@ -227,6 +229,7 @@ def _connect(uri: str, path: Path) -> sqlite3.Connection:
     """Open; raises StorageError for a newer file."""
     database = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
+        database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         version: int = database.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error:
         database.close()

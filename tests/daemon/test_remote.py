@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from assistant.daemon.child import MOST_CONTEXTS
 from assistant.daemon.process import RecognizerLost
 from assistant.daemon.remote import RecognizerPart, RemoteRecognizer
 from assistant.errors import ModelError
@@ -99,6 +101,16 @@ def test_another_engine_takes_the_place_with_all_contexts_and_a_broken_one_does_
         assert session.finish(utterance(HEARD)).text == WORDS
         recognizer.exchange(ENGINE, ("turn off the kitchen lights",))
         assert session.finish(utterance(HEARD)).hypotheses[0].intent == "HassTurnOff"
+
+
+def test_a_context_that_was_forgotten_is_sent_again_when_it_is_asked_for(home: Context) -> None:
+    with started(RemoteRecognizer(ENGINE, ())) as recognizer:
+        session = recognizer.open(recognizer.prepare(home))
+        others = [recognizer.prepare(replace(home, hash=f"other-{number}")) for number in range(2 * MOST_CONTEXTS)]
+        for other in others:
+            recognizer.check(other)
+        assert session.finish(utterance(HEARD)).text == WORDS
+        assert recognizer.open(others[0]).finish(utterance(HEARD)).text == WORDS
 
 
 DIES = """
