@@ -123,7 +123,9 @@ class Player:
         for plan in plans:
             found = predict(profile.costs[plan.name], moment.speech_s, slow, self.belief, moment.at)
             reach = reach_of(plan, profile, moment.speech_s) if self.hurries else 1.0
-            forecasts.append(Forecast(plan, found.likely_ms, found.late_ms, reach=reach, fallback=fallback))
+            forecasts.append(
+                Forecast(plan, found.likely_ms, found.late_ms, reach=reach, fallback=fallback, sigma=found.sigma)
+            )
         forecasts.sort(key=lambda f: f.likely_ms)
         situation = Situation(
             moment.at,

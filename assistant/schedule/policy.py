@@ -20,8 +20,9 @@ MINUTE_S = 60.0
 MOST_SWITCHES = 6
 """Changes of plan in any minute."""
 SWITCHES_BEFORE_UP = 4
-"""With more in the last minute it does not go up: that leaves a step down, to the cheapest plan."""
-HOLD_S = 4.0
+"""With more in the last minute it does not go up: that leaves a step down, to the cheapest plan. It is not needed where
+sound alone answers in time."""
+HOLD_S = 8.0
 """After a change, no step up for so long."""
 UP_MARGIN = 0.85
 """Share of the budget that a dearer plan must fit."""
@@ -50,7 +51,7 @@ the widest searches, which take a quarter longer than the next ones and hear a f
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A plan now. likely_ms, late_ms: see predict.py. missing: why it cannot run, "" where it can.
+    """A plan now. likely_ms, late_ms, sigma: see predict.py. missing: why it cannot run, "" where it can.
 
     reach: what would take so many times the budget ends within it all the same, because what is late hurries.
     fallback: accuracy of what answers in time where the plan cannot (sound alone); 0 where nothing does.
@@ -63,14 +64,15 @@ class Forecast:
     missing: str = ""
     reach: float = 1.0
     fallback: float = 0.0
+    sigma: float = 0.0
 
     @property
     def prediction(self) -> Prediction:
         """Its two times."""
-        return Prediction(self.likely_ms, self.late_ms)
+        return Prediction(self.likely_ms, self.late_ms, self.sigma)
 
     def late_chance(self, budget_ms: float) -> float:
-        """The chance that it answers later: of the log-normal with its median and its 95 % quantile."""
+        """The chance that it answers later: of the log-normal with its median and spread."""
         return late_chance(self.prediction, self.reach * budget_ms)
 
 
@@ -297,11 +299,12 @@ def _up(situation: Situation, allowed: tuple[Forecast, ...], now: Forecast, hist
     likely = [f for f in dearer if f.likely_ms <= UP_MARGIN * situation.budget_ms]
     last = history.switches[-1] if history.switches else None
     soon = last is not None and situation.at - last < HOLD_S
-    if better and (soon or len(history.switches) > SWITCHES_BEFORE_UP):
+    often = len(history.switches) > (MOST_SWITCHES - 1 if now.fallback else SWITCHES_BEFORE_UP)
+    if better and (soon or often):
         return _chosen(situation, now, history, "it changed a moment ago")
     if better:
         return _chosen(situation, max(better, key=lambda f: _worth(f, situation, margin_ms)), history, why)
-    rested = not soon and len(history.switches) <= SWITCHES_BEFORE_UP
+    rested = not soon and not often
     if likely and rested and situation.at - history.explored_at >= EXPLORE_EVERY_S:
         tried = replace(history, explored_at=situation.at)
         return _chosen(situation, min(likely, key=lambda f: f.late_ms), tried, "it tries whether more fits again")

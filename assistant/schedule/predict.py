@@ -33,6 +33,9 @@ JUMP_UP_SIGMAS, JUMP_DOWN_SIGMAS = 2.0, 3.0
 COVERED = 0.95
 START_Z = 1.645
 LEAST_Z, MOST_Z = 0.2, 6.0
+USUAL = 5 / 6
+"""About one standard deviation above the median."""
+LEAST_USUAL, MOST_USUAL = 0.8, 2.0
 SCORES = 60
 """So many of the last scores count, each a little less than the one after it."""
 SCORE_FADES = 0.98
@@ -55,14 +58,16 @@ MOST_LOG = 5.0
 class Belief:
     """What the last utterances taught.
 
-    log, variance: of b; at: when, monotonic seconds; z: the quantile's factor. scores: of the last utterances, oldest
-    first; seen: how many there were. level: the probability of a miss that z is chosen for.
+    log, variance: of b; at: when, monotonic seconds; z: the quantile's factor. usual: score that five of six stay
+    below, 1 if they are normal. scores: of the last utterances, oldest first; seen: how many there were. level: the
+    probability of a miss that z is chosen for.
     """
 
     log: float = 0.0
     variance: float = 0.04
     at: float | None = None
     z: float = START_Z
+    usual: float = 1.0
     scores: tuple[float, ...] = ()
     seen: int = 0
     level: float = 1 - COVERED
@@ -70,10 +75,13 @@ class Belief:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """likely_ms: median. late_ms: the time that 95 % stay below."""
+    """likely_ms: median. late_ms: the time that 95 % stay below. sigma: standard deviation of the logarithm as most
+    times have it, rare ones apart; 0: as the two times have it.
+    """
 
     likely_ms: float
     late_ms: float
+    sigma: float = 0.0
 
 
 def predict(cost: Cost, speech_s: float, slowdown: float, belief: Belief, at: float) -> Prediction:
@@ -81,15 +89,15 @@ def predict(cost: Cost, speech_s: float, slowdown: float, belief: Belief, at: fl
     log, variance = _after(belief, at)
     likely_ms = cost.time_ms(speech_s) * slowdown * math.exp(log)
     sigma = math.sqrt(variance + cost.spread**2)
-    return Prediction(likely_ms, likely_ms * math.exp(belief.z * sigma))
+    return Prediction(likely_ms, likely_ms * math.exp(belief.z * sigma), belief.usual * sigma)
 
 
 def late_chance(prediction: Prediction, within_ms: float) -> float:
-    """The chance that it takes longer than `within_ms`: of the log-normal with this median and this 95 % quantile."""
+    """The chance that it takes longer than `within_ms`: of the log-normal with this median and spread."""
     if within_ms <= 0:
         return 1.0
     beyond = math.log(within_ms / prediction.likely_ms)
-    sigma = math.log(prediction.late_ms / prediction.likely_ms) / START_Z
+    sigma = prediction.sigma or math.log(prediction.late_ms / prediction.likely_ms) / START_Z
     return float(beyond < 0) if sigma <= 0 else 0.5 * math.erfc(beyond / (sigma * math.sqrt(2)))
 
 
@@ -152,20 +160,25 @@ def _scored(belief: Belief, score: float, *, missed: bool, cut_short: bool) -> B
     score = min(max(score, belief.z) if cut_short else score, belief.z + MOST_SURPRISE)
     scores = (*belief.scores, score)[-SCORES:]
     seen = belief.seen + 1
-    normal = NORMAL_WEIGHT * SCORE_FADES**seen
-    z = _quantile(scores, normal, 1 - level)
-    return replace(belief, scores=scores, seen=seen, level=level, z=min(max(z, LEAST_Z), MOST_Z))
+    weighed = _weighed(scores, NORMAL_WEIGHT * SCORE_FADES**seen)
+    z = _quantile(weighed, 1 - level, beyond=1.0)
+    usual = min(max(_quantile(weighed, USUAL), LEAST_USUAL), MOST_USUAL)
+    return replace(belief, scores=scores, seen=seen, level=level, z=min(max(z, LEAST_Z), MOST_Z), usual=usual)
 
 
-def _quantile(scores: Sequence[float], normal: float, level: float) -> float:
-    """The weighted quantile of `scores` (the last one weighs most) and of normal ones that weigh `normal` in all.
-
-    The next score, which nobody knows yet, counts as the highest: without it few scores would cover too little.
-    """
+def _weighed(scores: Sequence[float], normal: float) -> list[tuple[float, float]]:
+    """Scores and weights, highest first: `scores` (the last one weighs most), and normal ones, `normal` in all."""
     weighed = [(score, SCORE_FADES**age) for age, score in enumerate(reversed(scores))]
     weighed += [(score, normal / len(NORMAL_SCORES)) for score in NORMAL_SCORES]
-    above = (1 - level) * (1.0 + sum(weight for _, weight in weighed)) - 1.0
-    for score, weight in sorted(weighed, reverse=True):
+    return sorted(weighed, reverse=True)
+
+
+def _quantile(weighed: Sequence[tuple[float, float]], level: float, beyond: float = 0.0) -> float:
+    """The weighted quantile. beyond: weight of the next score, which nobody knows yet and which counts as the highest;
+    without it few scores would cover too little.
+    """
+    above = (1 - level) * (beyond + sum(weight for _, weight in weighed)) - beyond
+    for score, weight in weighed:
         above -= weight
         if above < 0:
             return score

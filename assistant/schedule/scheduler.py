@@ -347,7 +347,7 @@ class Scheduler:
             missing = f"{free_mb:.0f} MB of memory are free"
         energy_mj = cost.energy_mj * max(speech_s, 0.1)
         reach = reach_of(plan, self.profile, speech_s)
-        return Forecast(plan, found.likely_ms, found.late_ms, energy_mj, missing, reach, fallback)
+        return Forecast(plan, found.likely_ms, found.late_ms, energy_mj, missing, reach, fallback, found.sigma)
 
     def _correction(self, running: _Running, measured_ms: float) -> Profile | None:
         """Estimates corrected once enough is known (the lock is held); the belief then starts afresh."""

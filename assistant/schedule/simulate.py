@@ -169,7 +169,7 @@ def simulate(
         for plan in plans:
             found = predict(profile.costs[plan.name], moment.speech_s, slow, belief, moment.at)
             energy_mj = profile.costs[plan.name].energy_mj * moment.speech_s
-            forecasts.append(Forecast(plan, found.likely_ms, found.late_ms, energy_mj))
+            forecasts.append(Forecast(plan, found.likely_ms, found.late_ms, energy_mj, sigma=found.sigma))
         forecasts.sort(key=lambda f: f.likely_ms)
         situation = Situation(
             moment.at, moment.speech_s, objective.p95_ms, tuple(forecasts), moment.signals, history, objective
