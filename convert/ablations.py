@@ -10,49 +10,71 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.types import Fusion
 from assistant.understand.fused.fuse import probability
 from assistant.understand.fused.projection import FeatureSpec
-from benchmarks.fused_clips import FOREIGN, HALVES, ORDERS, TAILS
+from benchmarks.fused_clips import FOREIGN, FOREIGN_SETS, HALVES, ORDERS, TAIL_DRAWS, TAILS
 from convert import calibrate, evaluate
 from convert.build import Data, Order, gather, prepare
 from convert.costs import Ledger
 from convert.crew import open_crew
 from convert.dataset import Inputs, Rows
-from convert.examples import Example, Seen
+from convert.examples import REAL_GROUPS, Example, Seen, of_recordings, see
 from convert.model import FULL, build
 from convert.page import figure, picture, png, table, write_page
+from convert.reader import reader_of
 from convert.synthesize import FULL as SAID_WHOLE
 from convert.train import Floats, Schedule, area, logits, train, utterances
 
 SOUND, WORDS, SCORES = "sound", "words", "scores"
 """What can be hidden: encoder states, of tokens and frames; the tokens' own vectors; all that the decoder scored."""
+ALL, GENERIC = "all of it", "generic: trained without the context"
 LISTS = (1, 2, 4, 8)
-HEARD_GROUPS = ("kitchen 6 dB", "kitchen 3 dB", "kitchen 0 dB", "babble 6 dB")
 NET_VALUES = ("right", "whole")
+DECIDED_VALUES = ("mean", "end", *NET_VALUES)
+"""What the device decides by: log p of all words and of the end, too (benchmarks/fused_fit.py)."""
+NOISES = ("clean", "kitchen 6 dB")
+CASES = {
+    ORDERS: REAL_GROUPS,
+    HALVES: NOISES,
+    TAILS: tuple(f"{noise}, voices {draw + 1}" for noise in NOISES for draw in range(TAIL_DRAWS)),
+    FOREIGN: FOREIGN_SETS,
+}
+"""Labelled recordings: everything that the device is judged by."""
 
 Advance = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One net. hidden: parts of the input. kept: which rows train, or None for all; they may fill fewer batches."""
+    """One net. hidden: parts of the input. kept: which rows train, or None for all. seed: further than the order's."""
 
     name: str
     hidden: tuple[str, ...] = ()
     kept: Callable[[Rows], NDArray[np.bool_]] | None = None
+    seed: int = 0
 
 
-def arms_of(corpus: str) -> tuple[Arm, ...]:
-    """All arms. corpus: the context that the specialised net is made for."""
+def arms_of(corpus: str, seeds: int = 1) -> tuple[Arm, ...]:
+    """All arms. corpus: the context that the specialised net is made for. seeds: so many nets of the two that ship."""
+
+    def others(rows: Rows) -> NDArray[np.bool_]:
+        kept: NDArray[np.bool_] = rows.corpus != corpus
+        return kept
+
+    again = [
+        Arm(f"{name}, seed {seed}", kept=kept, seed=seed)
+        for seed in range(1, seeds)
+        for name, kept in ((ALL, None), (GENERIC, others))
+    ]
     return (
-        Arm("all of it"),
+        Arm(ALL),
         Arm("sound, no words and no scores", (WORDS, SCORES)),
         Arm("words and scores, no sound", (SOUND,)),
         Arm("sound and words, no scores", (SCORES,)),
@@ -60,7 +82,8 @@ def arms_of(corpus: str) -> tuple[Arm, ...]:
         Arm("trained without noise", kept=lambda rows: np.isnan(rows.snr_db)),
         Arm("as few rows, in noise and without", kept=_as_few),
         Arm("trained without the recogniser's mistakes", kept=_without_mistakes),
-        Arm("generic: trained without the context", kept=lambda rows: rows.corpus != corpus),
+        Arm(GENERIC, kept=others),
+        *again,
     )
 
 
@@ -77,24 +100,34 @@ def _without_mistakes(rows: Rows) -> NDArray[np.bool_]:
     return kept
 
 
-def ablate(order: Order, only: Sequence[str], advance: Advance, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Train and judge every arm, or those whose names begin with one of `only`. Raises AssistantError."""
+def ablate(
+    order: Order, only: Sequence[str], seeds: int, advance: Advance, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Train and judge every arm, or those whose names begin with one of `only`. Raises AssistantError.
+
+    Judged by validation takes, or by the labelled recordings (`order.real`).
+    """
     ledger = Ledger(order.places.work)
     with open_crew(order.places, order.jobs, order.cluster) as crew:
-        data = prepare(order, gather(order, ledger.watched(crew), ledger, advance, tell), ledger, advance)
-    seen = data.real if data.real is not None else data.seen
+        shards = gather(order, ledger.watched(crew), ledger, advance, tell)
+        data = prepare(replace(order, real=False), shards, ledger, advance)
+    seen = data.seen
+    if order.real:
+        heard, kept = partial(advance, "recordings"), order.places.work / "states"
+        reader = reader_of(order.audio, order.places)
+        seen = see(of_recordings(reader, order.places.models, kept, heard, groups=CASES), data.projection)
     corpus = next(iter(order.folders), "")
     steps = len(utterances(data.rows.chosen(~data.rows.valid)))
     found: dict[str, Any] = {}
-    for arm in arms_of(corpus):
+    for arm in arms_of(corpus, seeds):
         if only and not arm.name.startswith(tuple(only)):
             continue
-        net, figures = _trained(arm, data, order.schedule, order.seed, steps, advance)
+        net, figures = _trained(arm, data, order.schedule, order.seed + arm.seed, steps, advance)
         shown = replace(seen, inputs=hide(seen.inputs, data.projection.spec, arm.hidden))
         right, whole = logits(net, shown.inputs)
         found[arm.name] = {**figures, **judged(shown, right, whole)}
         tell(f"{arm.name}: {line_of(found[arm.name])}")
-        if not arm.hidden and arm.kept is None:
+        if arm.name == ALL:
             for length in LISTS:
                 name = f"list of {length}"
                 short, rows = cut(seen, length)
@@ -158,10 +191,14 @@ def judged(seen: Seen, right: Floats, whole: Floats) -> dict[str, Any]:
     meant = [j for j in after if j.example.fits and j.example.kind == ORDERS]
     known = [j for j in after if j.example.fits and (j.strict or j.example.kind != ORDERS)]
     known = [j for j in known if not j.example.group.startswith(calibrate.CROWDED)]
-    bounds = calibrate.logistic(known, [j.example.kind == ORDERS for j in known], NET_VALUES)
-    doubt = calibrate.doubt_of(meant, bounds)
-    alone = Fusion(fusion.weight, fusion.right_cap, fusion.confidence, bounds, doubt)
-    found = evaluate.figures(seen, right, whole, alone)
+
+    def under(values: Sequence[str]) -> tuple[Mapping[str, float], dict[str, Any]]:
+        bounds = calibrate.logistic(known, [j.example.kind == ORDERS for j in known], values)
+        doubt = calibrate.doubt_of(meant, bounds)
+        return bounds, evaluate.figures(seen, right, whole, replace(fusion, whole=bounds, doubt=doubt))
+
+    bounds, found = under(NET_VALUES)
+    _, decided = under(DECIDED_VALUES)
     truth = [s for i, e in enumerate(seen.examples) for s in e.strict[: seen.first[i + 1] - seen.first[i]]]
     held = [j for j in after if not j.example.fits]
     whole_of = {
@@ -180,6 +217,9 @@ def judged(seen: Seen, right: Floats, whole: Floats) -> dict[str, Any]:
         "orders": {group: row["n"] for group, row in found["orders, both halves"].items()},
         "invented": _short(found["halves"]["invented"]),
         "tails": _short(found["tails"]),
+        "decided_invented": _short(decided["halves"]["invented"]),
+        "decided_tails": _short(decided["tails"]),
+        "kept_3_dB": _short(decided["orders"].get("kitchen 3 dB", {}).get("true_kept", {"count": 0, "n": 0})),
         "confidence_auc": found["confidence"].get("auc"),
     }
 
@@ -191,7 +231,7 @@ def _short(counted: Mapping[str, Any]) -> list[int]:
 def line_of(f: Mapping[str, Any]) -> str:
     """An arm's figures in one line."""
     gained = sum(f["strict"].values()) - sum(f["alone"].values())
-    invented, tails = ("{} of {}".format(*f[key]) for key in ("invented", "tails"))
+    invented, tails = ("{} of {}".format(*f[key]) for key in ("decided_invented", "decided_tails"))
     return (
         f"right {f['right_auc']:.3f}, whole {f['whole_auc']:.3f}, strictly right {gained:+d}, invented {invented}, "
         f"tails {tails}, confidence {f['confidence_auc']:.3f}"
@@ -205,10 +245,16 @@ HEAD = (
     "AUC of `whole`",
     "weight",
     "strictly right of all orders",
-    "halves invented, accepted",
-    "talked into, accepted",
+    "halves invented, accepted: by the net alone",
+    "as the device decides",
+    "talked into, accepted: by the net alone",
+    "as the device decides",
+    "true orders kept at 3 dB",
     "confidence, AUC",
 )
+
+
+COUNTED = ("invented", "decided_invented", "tails", "decided_tails", "kept_3_dB")
 
 
 def rows_of(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -221,8 +267,7 @@ def rows_of(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
             f"{f['whole_auc']:.3f}",
             f"{f['weight']:g}",
             f"{sum(f['strict'].values())} ({sum(f['alone'].values())} without it)",
-            "{} of {}".format(*f["invented"]),
-            "{} of {}".format(*f["tails"]),
+            *("{} of {}".format(*f[key]) for key in COUNTED),
             f"{f['confidence_auc']:.3f}",
         )
         for name, f in found["arms"].items()
@@ -238,8 +283,8 @@ def write_ablations(file: Path, command: str, found: Mapping[str, Any]) -> None:
     """One HTML page with a table and a plot. Raises StorageError."""
     said = (
         f"<p>Measured by <code>{html.escape(command)}</code>: {found['epochs']} epochs over all utterances, or as many "
-        f"steps over fewer, seed {found['seed']}, one net each. Counts of what is accepted are of half B, by the net's "
-        "two answers alone, where 97 of 100 true orders at 6 dB on half A are.</p>"
+        f"steps over fewer, seed {found['seed']}, one net each. Counts of what is accepted are of half B, where 97 of "
+        "100 true orders at 6 dB on half A are.</p>"
     )
     plot = picture(_plot(found["arms"]), "what each arm parts and accepts")
     write_page(file, "ablations", ["<h1>What the net owes to what</h1>", said, plot, table(HEAD, rows_of(found))])

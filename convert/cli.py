@@ -88,6 +88,7 @@ def build_parser() -> Parser:
     ablate = verbs.add_parser("ablate", help="what the net owes to each thing it sees and is taught by")
     ablate.add_argument("--out", type=Path, required=True, help="folder of ablations.json and ablations.html")
     ablate.add_argument("--only", default="", metavar="LIST", help="some of them, by how their names begin")
+    ablate.add_argument("--seeds", type=int, default=1, help="nets of each of the two kinds that ship")
     _add_amounts(ablate)
     ablate.set_defaults(sound_takes=0)
     estimate = verbs.add_parser("estimate", help="what a build takes, or a thousand, or a million sentences")
@@ -205,7 +206,7 @@ def _ablate(arguments: argparse.Namespace) -> None:
 
     only = tuple(filter(None, arguments.only.split(",")))
     with Bars().shown() as bars:
-        found = ablate(_order(arguments), only, bars.advance, bars.tell)
+        found = ablate(_order(arguments), only, arguments.seeds, bars.advance, bars.tell)
     write_whole(arguments.out / "ablations.json", json.dumps(found, indent=1).encode())
     command = [PROGRAM, "ablate", *shlex.split(repeatable(arguments))[2:-2], "--out", arguments.out.name]
     write_ablations(arguments.out / "ablations.html", shlex.join(command), found)

@@ -133,13 +133,21 @@ def stranger_of(case: Case, others: Sequence[Recording]) -> str:
 
 
 def of_recordings(
-    reader: Reader, models: Path, kept: Path, advance: Callable[[int, int], None], folder: str = "barista"
+    reader: Reader,
+    models: Path,
+    kept: Path,
+    advance: Callable[[int, int], None],
+    folder: str = "barista",
+    groups: dict[str, tuple[str, ...]] | None = None,
 ) -> Iterable[tuple[Example, Sound]]:
-    """The labelled recordings as examples, heard now or before. models: prepared recogniser; kept: where it is kept."""
+    """The labelled recordings as examples, heard now or before. models: prepared recogniser; kept: where it is kept.
+
+    groups: what is judged, REAL_CASES by default.
+    """
     engine = create(cache=models)
     context = load_context(folder)
     store = StatesStore(engine, engine.prepare(context), open_vad("silero"), kept)
-    todo = real_cases(context)
+    todo = real_cases(context, groups)
     for number, case in enumerate(todo):
         heard = store.hear(case.clip)
         advance(number + 1, len(todo))
