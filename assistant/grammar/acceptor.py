@@ -171,10 +171,16 @@ def _too_large(context: Context, max_states: int) -> ContextError:
     cause = largest(context)
     parts = " and ".join(f"{name} ({size:,})" for name, size in cause.parts[:2] if size > 1)
     by_way = f", by way of {parts}" if parts else ""
+    where = f"{context.folder}/{cause.template.place}" if cause.template.place else context.name
+    grown = f"the acceptor of the context's {count(context):,} sentences grows beyond {max_states:,} states"
+    if cause.sentences < len(context.templates):
+        written = (
+            f"{grown}; its {len(context.templates):,} templates say few sentences each, {cause.sentences:,} at most"
+        )
+        return ContextError(written, where=where, remedy="make lists and alternatives of what sentences share")
     return ContextError(
-        f"the acceptor of the context's {count(context):,} sentences grows beyond {max_states:,} states; "
-        f"{cause.sentences:,} of them are this template's{by_way}",
-        where=f"{context.folder}/{cause.template.place}" if cause.template.place else context.name,
+        f"{grown}; {cause.sentences:,} of them are this template's{by_way}",
+        where=where,
         remedy="split or shorten what makes them so many",
     )
 

@@ -29,6 +29,11 @@ Frame = tuple[Union[str, ListRef], ...]
 """Words, and places for values."""
 Ways = Mapping[frozenset[ListRef], tuple[float, Frame]]
 """For each set of places that can be filled, the likeliest frame and its weight, nats."""
+ARTICLES = ("a", "an")
+ARTICLE = "(a|an)"
+"""Stands in a frame where the grammar offers both articles, until the word behind it is known."""
+SILENT_H = ("hour", "honest", "honour", "honor", "heir")
+CONSONANT_FIRST = ("one", "once", "uni", "use", "usu", "eu", "ufo")
 MOST_WAYS = 4096
 """A grammar that can fill more sets of places than this is not told apart further."""
 
@@ -72,12 +77,16 @@ class Wordings:
             return self._rules[node.rule]
         if isinstance(node, Sequence):
             return self._joined(node)
+        return self._chosen(node)
+
+    def _chosen(self, node: Choice) -> Ways:
         found: dict[frozenset[ListRef], tuple[float, Frame]] = {}
+        either = {item.text.strip() for item in node.items if isinstance(item, Text)}.issuperset(ARTICLES)
         weights = node.weights or (0.0,) * len(node.items)
         for item, weight in zip(node.items, weights, strict=True):
             for places, (own, frame) in self._frames(item).items():
                 if places not in found or own + weight > found[places][0]:
-                    found[places] = (own + weight, frame)
+                    found[places] = (own + weight, _open_article(frame) if either else frame)
         return found
 
     def _joined(self, node: Sequence) -> Ways:
@@ -102,7 +111,9 @@ class Wordings:
             if said is None:
                 return None
             parts.append(said)
-        return " ".join("".join(parts).split())
+        words = "".join(parts).split()
+        pairs = zip(words, [*words[1:], ""], strict=True)
+        return " ".join(article_for(behind) if word == ARTICLE else word for word, behind in pairs)
 
     def _value(self, place: ListRef, value: Any) -> str | None:
         """How a value of a list is said, None where it is none of it."""
@@ -120,6 +131,20 @@ class Wordings:
         """The first wording of a value."""
         way = self._frames(listed.node).get(frozenset())
         return None if way is None else "".join(piece for piece in way[1] if isinstance(piece, str))
+
+
+def _open_article(frame: Frame) -> Frame:
+    """`frame` with ARTICLE in place of an article that is all of it."""
+    said = frame[0] if len(frame) == 1 and isinstance(frame[0], str) else ""
+    return (said.replace(said.strip(), ARTICLE),) if said.strip() in ARTICLES else frame
+
+
+def article_for(word: str) -> str:
+    """The English article before `word`, by its first sound: "an eight", "a one", "an hour", "a unit"."""
+    plain = word.lower()
+    spoken = number_words(int(plain)) if plain.isdecimal() else plain
+    vowel = spoken.startswith(SILENT_H) or (spoken[:1] in tuple("aeiou") and not spoken.startswith(CONSONANT_FIRST))
+    return ARTICLES[vowel]
 
 
 def values_of(context: Context, place: ListRef, most: int) -> tuple[Any, ...] | None:

@@ -236,6 +236,17 @@ def test_a_grammar_that_grows_beyond_the_limit_is_refused_with_the_rule_that_mak
     )
 
 
+def test_sentences_written_one_by_one_are_to_be_put_into_lists(
+    tmp_path: Path, context_of: Callable[..., Context]
+) -> None:
+    written = ", ".join(f"bring the {name} box" for name in ("amber", "jade", "bronze", "iris", "coral", "hazel"))
+    context = context_of(
+        tmp_path / "boxes", f"language: en\nintents: {{Bring: {{data: [{{sentences: [{written}]}}]}}}}"
+    )
+    with pytest.raises(ContextError, match="6 templates say few sentences each, 1 at most; make lists"):
+        compile_acceptor(network_of(context, LETTERS), max_states=20)
+
+
 def spelled(text: str, spelling: Spelling) -> tuple[int, ...]:
     """Tokens of a sentence; a mark is glued to its word."""
     tokens: list[int] = []

@@ -10,7 +10,7 @@ from assistant.grammar.load import load_context
 from assistant.grammar.match import matcher_of
 from assistant.grammar.sample import sample
 from assistant.grammar.tree import Context, ListRef
-from assistant.grammar.wording import Wordings, places_of, values_of
+from assistant.grammar.wording import Wordings, article_for, places_of, values_of
 
 LIGHTS = """
 language: en
@@ -46,6 +46,36 @@ def test_what_is_said_means_what_was_wanted() -> None:
         said = wordings.say(drawn.intent, drawn.slots)
         assert said is not None
         assert [dict(m.slots) for m in matcher.match(said[0])] == [dict(drawn.slots)]
+
+
+def test_the_article_goes_with_the_word_behind_it() -> None:
+    wordings = Wordings(load_context("barista"))
+
+    def said(**slots: str) -> str:
+        found = wordings.say("orderDrink", slots)
+        assert found is not None
+        return found[0]
+
+    assert " an eight ounce latte" in said(size="eight ounce", coffeeDrink="latte")
+    assert " a large latte" in said(size="large", coffeeDrink="latte")
+    assert " an espresso" in said(coffeeDrink="espresso")
+
+
+@pytest.mark.parametrize(
+    ("word", "article"),
+    [
+        ("eight", "an"),
+        ("8", "an"),
+        ("11", "an"),
+        ("one", "a"),
+        ("hour", "an"),
+        ("unit", "a"),
+        ("Americano", "an"),
+        ("", "a"),
+    ],
+)
+def test_an_article_follows_the_sound_and_not_the_letter(word: str, article: str) -> None:
+    assert article_for(word) == article
 
 
 def test_what_no_sentence_says_is_not_said(lights: Context) -> None:
