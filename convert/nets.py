@@ -1,6 +1,6 @@
 """The nets of a bundle: the full one from scratch, smaller ones narrowed from it and trained on, each kept as a file.
 
-The smaller ones depend on the full one and not on each other: a crew with more machines trains them side by side.
+A crew with more machines trains them: the full one first, then the smaller ones side by side, which depend on it alone.
 """
 
 from __future__ import annotations
@@ -52,8 +52,11 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowing:
-    """A task (workers.py): the full net made narrower and trained on. rows, full, name: names of files."""
+class Training:
+    """A task (workers.py): one net trained, from nothing or narrowed from the full one.
+
+    rows, name: names of files; full: of the full net, "" where this is it; full_shape: of that.
+    """
 
     rows: tuple[str, ...]
     full: str
@@ -74,22 +77,27 @@ class Narrowing:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The rows and the full net."""
-        return (self.full, *self.rows)
+        """The rows, and the full net where it starts from that."""
+        return (*([self.full] if self.full else []), *self.rows)
 
     def run(self, places: Places) -> list[bytes]:
         """Train it. Raises AssistantError."""
         rows = read_rows(located(places, name) for name in self.rows)
-        full = read_trained(located(places, self.full), self.full_shape)
-        shape = model.SHAPES[self.cost]
-        start = prune.narrowed(full, self.spec, shape)
+        shape, start = model.SHAPES[self.cost], None
+        if self.full:
+            start = prune.narrowed(read_trained(located(places, self.full), self.full_shape), self.spec, shape)
         return [packed_net(train(rows, self.spec, shape, self.schedule, self.seed, lambda *_: None, start))]
 
 
 def train_all(recipe: Recipe, lesson: Lesson, places: Places, crew: Crew, advance: Advance) -> dict[str, Trained]:
     """The net of each cost class. Raises AssistantError."""
     first, *others = recipe.costs
+    away = crew.trains and recipe.workers == 1
     name = _name(recipe, lesson, first, None)
+    shape = model.SHAPES[first]
+    if away and not located(places, name).is_file():
+        task = Training(lesson.files, "", shape, name, first, lesson.spec, recipe.schedule, recipe.seed)
+        _elsewhere(f"train {first}", [task], crew, advance)
     full = _kept(name, places, first) or _here(recipe, lesson, first, None, places, name, advance)
     trained, tasks = {first: full}, []
     for cost in others:
@@ -97,12 +105,12 @@ def train_all(recipe: Recipe, lesson: Lesson, places: Places, crew: Crew, advanc
         narrow = _name(recipe, lesson, cost, start)
         if found := _kept(narrow, places, cost):
             trained[cost] = found
-        elif crew.trains and recipe.workers == 1:
-            shapes = (name, full.shape, narrow, cost, lesson.spec)
-            tasks.append(Narrowing(lesson.files, *shapes, recipe.fine_tuning, recipe.seed))
+        elif away:
+            shapes = (name, shape, narrow, cost, lesson.spec)
+            tasks.append(Training(lesson.files, *shapes, recipe.fine_tuning, recipe.seed))
         else:
             trained[cost] = _here(recipe, lesson, cost, start, places, narrow, advance)
-    _side_by_side(tasks, crew, advance)
+    _elsewhere("train others", tasks, crew, advance)
     trained |= {task.cost: read_trained(located(places, task.name), model.SHAPES[task.cost]) for task in tasks}
     return {cost: trained[cost] for cost in recipe.costs}
 
@@ -163,16 +171,16 @@ def _here(
     return done
 
 
-def _side_by_side(tasks: Sequence[Narrowing], crew: Crew, advance: Advance) -> None:
-    """Let others train; one bar counts the nets."""
+def _elsewhere(stage: str, tasks: Sequence[Training], crew: Crew, advance: Advance) -> None:
+    """Let others train, side by side; one bar counts the nets."""
     finished = 0
 
     def told(done: Done) -> None:
         nonlocal finished
         del done
         finished += 1
-        advance("train others", finished, len(tasks))
+        advance(stage, finished, len(tasks))
 
     if tasks:
-        advance("train others", 0, len(tasks))
+        advance(stage, 0, len(tasks))
         crew.run(tasks, told)

@@ -1,8 +1,8 @@
 """What making the net smaller is worth: every way beside every other, in one run, on the same examples.
 
-Ways are of compress.py, precisions of quantize.py, layers of sensitivity.py. Each net is a .tflite in the device's
-runtime, with its own numbers fitted on one half of the examples and judged on the other; its decisions are compared one
-by one with those of the float net. Files are kept: a study that was stopped goes on where it was.
+Ways are of compress.py, made by slimming.py, precisions of quantize.py, layers of sensitivity.py. Each net is a .tflite
+in the device's runtime, with its own numbers fitted on one half of the examples and judged on the other; its decisions
+are compared one by one with those of the float net. Files are kept: a study that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -20,48 +20,26 @@ import numpy as np
 
 from assistant.types import Fusion
 from assistant.understand.fused.fuse import whole
-from convert import calibrate, classes, compress, crossval, evaluate, model, quantize, sensitivity
+from convert import calibrate, classes, crossval, evaluate, model, quantize, sensitivity
 from convert.build import Data, Order, gather, prepare
 from convert.calibrate import Judged
 from convert.costs import Ledger
 from convert.crew import open_crew
 from convert.dataset import Rows
 from convert.examples import Seen
-from convert.files import archive, write_whole
-from convert.nets import Lesson, Recipe, digest, train_all
+from convert.files import write_whole
+from convert.nets import Lesson, Recipe, digest, keep_trained, train_all
+from convert.slimming import REFERENCE, SHIPPED, Entry, Slimming, make_all
 from convert.sources import readings
-from convert.train import Floats, Schedule, Trained, area
+from convert.train import Schedule, Trained, area
+from convert.workers import Crew
 
 STUDY_FORMAT = 1
 """Raised whenever nets are made smaller otherwise."""
-CHANNELS = (0.25, 0.5, 0.65, 0.8)
-ZEROS = (0.5, 0.7, 0.8, 0.9)
-KEPT_ZEROS = 0.7
-"""Of the net that is then trained for int8 with its zeros kept."""
-REFERENCE = "as trained, float32"
-SHIPPED = "as trained, int8"
+FULL_FILE = "full.npz"
 RACE_ROUNDS, RACE_ROWS = 7, 60
 
 Advance = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
-    """One net of the study. way, share: how it was made smaller, and by how much; file: the .tflite."""
-
-    way: str
-    share: float
-    precision: str
-    file: bytes
-    parameters: int
-    operations: int
-    weights: tuple[Floats, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """As it is called everywhere."""
-        gone = f" {100 * self.share:.0f} %" if self.share else ""
-        return f"{self.way}{gone}, {self.precision}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +61,7 @@ def study(order: Order, tuning: Schedule, count: int, advance: Advance, tell: Ca
         lesson = Lesson(data.rows, data.projection.spec, data.projection.to_bytes(), data.files)
         recipe = Recipe(("full",), order.schedule, order.fine_tuning, order.seed)
         full = train_all(recipe, lesson, order.places, crew, advance)["full"]
-    made = study_of(full, data, compress.Course(data.rows, data.projection.spec, order.seed, tuning), order, advance)
+        made = study_of(full, data, tuning, order, crew, advance)
     held = data.rows.chosen(data.rows.valid)
     answers = quantize.run(made.entries[SHIPPED].file, held.inputs)
     more: dict[str, Any] = {"classes": classes.of_answers(held, *answers)}
@@ -113,12 +91,26 @@ def cross_validated(
     return found
 
 
-def study_of(full: Trained, data: Data, course: compress.Course, order: Order, advance: Advance) -> Study:
-    """The same for a trained net."""
+def study_of(full: Trained, data: Data, tuning: Schedule, order: Order, crew: Crew, advance: Advance) -> Study:
+    """The same for a trained net; crew: who makes it smaller."""
     seen = data.real if data.real is not None else data.seen
     calibration = quantize.calibration_rows(data.rows, order.seed)
-    keep = order.places.work / "study" / _key(full, data, course)
-    entries = make_all(full, course, calibration, keep, advance)
+    folder = f"study/{_key(full, data, tuning, order.seed)}"
+    keep = order.places.work / folder
+    keep_trained(full, keep / FULL_FILE)
+    pattern = Slimming(
+        rows=data.files,
+        full=f"{folder}/{FULL_FILE}",
+        shape=full.shape,
+        start="",
+        folder=folder,
+        way="",
+        share=0.0,
+        spec=data.projection.spec,
+        tuning=tuning,
+        seed=order.seed,
+    )
+    entries = make_all(pattern, order.places, crew, advance)
     basis = Basis.of(entries[REFERENCE], seen)
     rows = {}
     for i, (name, entry) in enumerate(entries.items()):
@@ -131,41 +123,12 @@ def study_of(full: Trained, data: Data, course: compress.Course, order: Order, a
         row["ms_spread"] = times[name]["spread"]
     found = {
         "judged_by": "recordings" if data.real is not None else "validation",
-        "tuning": asdict(course.tuning),
+        "tuning": asdict(tuning),
         "entries": rows,
         "layers": layers(full, calibration, basis, data, keep, advance),
         "front": front(rows),
     }
     return Study(entries, found)
-
-
-def make_all(
-    full: Trained, course: compress.Course, calibration: Rows, keep: Path, advance: Advance
-) -> dict[str, Entry]:
-    """Every net, from `keep` where it is there."""
-    found: dict[str, Entry] = {}
-    ways: list[tuple[str, float]] = [("as trained", 0.0), ("trained on", 0.0)]
-    ways += [("channels", share) for share in CHANNELS] + [("weights", share) for share in ZEROS]
-    ways += [("aware", 0.0), ("aware, zeros kept", KEPT_ZEROS)]
-    for number, (way, share) in enumerate(ways):
-        precisions = quantize.PRECISIONS if way == "as trained" else ("int8",)
-        first = Entry(way, share, precisions[0], b"", 0, 0)
-        if not all((keep / _file_of(replace(first, precision=p))).is_file() for p in precisions):
-            start = full
-            if way == "aware, zeros kept":
-                start = replace(full, weights=list(found[replace(first, way="weights", precision="int8").name].weights))
-            slim = _made(way, share, start, course)
-            for precision in precisions:
-                file = quantize.convert(slim.net, precision, calibration)
-                size = (int(slim.net.count_params()), model.operations(slim.net))
-                if not slim.weights:  # the net with rounding in it has more layers than what comes out
-                    size = (found[SHIPPED].parameters, found[SHIPPED].operations)
-                _keep(Entry(way, share, precision, file, *size, tuple(slim.weights)), keep)
-        for precision in precisions:
-            entry = _read(replace(first, precision=precision), keep)
-            found[entry.name] = entry
-        advance("smaller", number + 1, len(ways))
-    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,44 +257,12 @@ def front(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [name for name, row in rows.items() if not any(worse(row, other) for other in rows.values())]
 
 
-def _made(way: str, share: float, start: Trained, course: compress.Course) -> compress.Slim:
-    def advance(done: int, total: int) -> None:
-        del done, total
-
-    if way == "as trained":
-        return compress.Slim(quantize.exported(start, course.spec), start.weights)
-    if way == "trained on":
-        return compress.trained_on(start, course, advance)
-    if way == "channels":
-        return compress.structured(start, share, course, advance)
-    if way == "weights":
-        return compress.magnitude(start, share, course, advance)
-    return compress.aware(start, course, advance, sparse=share > 0)
-
-
 def _decisions(after: Sequence[Judged], fusion: Fusion) -> tuple[tuple[int, bool], ...]:
     """Which meaning, and whether it is asked about."""
     return tuple((j.best, whole(j.values, fusion) < fusion.doubt) for j in after)
 
 
-def _key(full: Trained, data: Data, course: compress.Course) -> str:
+def _key(full: Trained, data: Data, tuning: Schedule, seed: int) -> str:
     basis = digest(data.rows, data.projection.to_bytes(), full.weights)
-    content = json.dumps([STUDY_FORMAT, basis, asdict(full.shape), asdict(course.tuning), course.seed])
+    content = json.dumps([STUDY_FORMAT, basis, asdict(full.shape), asdict(tuning), seed])
     return hashlib.sha256(content.encode()).hexdigest()[:20]
-
-
-def _file_of(entry: Entry) -> str:
-    return "-".join("".join(c if c.isalnum() else " " for c in entry.name).split()) + ".npz"
-
-
-def _keep(entry: Entry, keep: Path) -> None:
-    arrays: dict[str, Any] = {f"w{i:03d}": w for i, w in enumerate(entry.weights)}
-    arrays |= {"net": np.frombuffer(entry.file, np.uint8), "size": np.array([entry.parameters, entry.operations])}
-    write_whole(keep / _file_of(entry), archive(arrays))
-
-
-def _read(entry: Entry, keep: Path) -> Entry:
-    with np.load(keep / _file_of(entry)) as kept:
-        parameters, operations = map(int, kept["size"])
-        weights = tuple(kept[name] for name in kept.files if name.startswith("w"))
-        return Entry(entry.way, entry.share, entry.precision, kept["net"].tobytes(), parameters, operations, weights)

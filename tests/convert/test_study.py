@@ -14,9 +14,14 @@ from hypothesis import strategies as st
 
 from assistant.understand.fused.projection import FeatureSpec
 from convert import compress, model, quantize, sensitivity, study
+from convert.crew import open_crew
 from convert.dataset import Rows
+from convert.files import Places, write_arrays
 from convert.inspect import inspect
+from convert.nets import keep_trained
+from convert.slimming import Slimming, read_entry
 from convert.train import LossError, Schedule, Trained, area, train
+from convert.workers import missing
 
 SPEC = FeatureSpec()
 SHAPE = model.Shape(16, 8, 16, 1)
@@ -83,6 +88,29 @@ def test_taking_channels_out_means_less_work(trained: Trained, course: compress.
     half = compress.structured(trained, 0.5, course, lambda *_: None)
     whole = quantize.exported(trained, SPEC)
     assert model.operations(half.net) < 0.75 * model.operations(whole)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ways_are_tasks_that_make_the_same_net_whoever_does_them(
+    rows: Rows, trained: Trained, course: compress.Course, tmp_path: Path, jobs: int
+) -> None:
+    """By this process, or by two others; and what is made already is not made again."""
+    write_arrays(tmp_path / "rows.npz", {name: getattr(rows, name) for name in Rows.__dataclass_fields__})
+    keep_trained(trained, tmp_path / "full.npz")
+    places = Places(tmp_path, tmp_path, tmp_path, tmp_path)
+    settings = (SPEC, course.tuning, course.seed)
+    tasks = [
+        Slimming(("rows.npz",), "full.npz", SHAPE, "", "made", "channels", share, *settings) for share in (0.5, 0.65)
+    ]
+    with open_crew(places, jobs, "") as crew:
+        crew.run(missing(tasks, places), lambda _: None)
+        assert missing(tasks, places) == []
+    for task in tasks:
+        [entry] = (read_entry(entry, tmp_path / name) for entry, name in zip(task.entries, task.makes, strict=True))
+        plain = compress.structured(trained, task.share, course, lambda *_: None)
+        assert all(np.array_equal(a, b) for a, b in zip(entry.weights, plain.weights, strict=True))
+        assert entry.file == quantize.convert(plain.net, "int8", quantize.calibration_rows(rows, course.seed))
+        assert entry.operations < model.operations(quantize.exported(trained, SPEC))
 
 
 def test_a_loss_that_is_no_number_is_said_with_its_batch(trained: Trained, course: compress.Course) -> None:
