@@ -24,8 +24,9 @@ from assistant.understand.fused.projection import FeatureSpec
 from convert import prune
 from convert.dataset import Rows
 from convert.model import REMEDY, Regularisation, build, tensorflow
+from convert.pace import optimizer_of
 from convert.quantize import exported
-from convert.train import LossError, Schedule, Trained, batch_of, rate_of, settle, stepper, utterances
+from convert.train import LossError, Schedule, Trained, batch_of, settle, stepper, utterances
 
 TUNING = Schedule(epochs=2, rate=1e-3, averaged=0.0)
 """No moving average: it would lag behind weights that are being driven to zero."""
@@ -170,7 +171,7 @@ def tune(net: Any, course: Course, advance: Advance, before_step: Callable[[int]
     tuning, each = course.tuning, course.steps
     fit = course.rows.chosen(~course.rows.valid)
     table = utterances(fit)
-    optimizer = keras.optimizers.AdamW(rate_of(keras, tuning, each * tuning.epochs), weight_decay=tuning.weight_decay)
+    optimizer = optimizer_of(keras, tuning, each)
     step = stepper(tf, net, optimizer, [], tuning)
     rng = np.random.default_rng(course.seed)
     for epoch in range(tuning.epochs):

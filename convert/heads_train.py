@@ -18,9 +18,10 @@ from assistant.understand.fused.projection import fit_basis, fit_scale
 from convert.heads_data import Listened
 from convert.heads_model import SoundRegularisation, SoundShape, build
 from convert.model import tensorflow
+from convert.pace import Pace, optimizer_of
 from convert.reader import plain_word
 from convert.synthesize import ALIEN, CUT, FOREIGN, FULL
-from convert.train import LossError, settle
+from convert.train import LossError, settle, steps_of
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
@@ -42,12 +43,11 @@ BUCKETS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class SoundSchedule:
-    """As convert.train.Schedule. smoothing: of labels. word_weight: of the loss of single words."""
+class SoundSchedule(Pace):
+    """smoothing: of labels. word_weight: of the loss of single words. averaged: as of convert.train.Schedule."""
 
     epochs: int = 25
     batch: int = 32
-    rate: float = 2e-3
     warm_up: float = 0.05
     weight_decay: float = 5e-3
     smoothing: float = 0.05
@@ -187,15 +187,7 @@ def train(
     settle(tf, keras, seed)
     spelt = spelling_of(heads)
     net = build(rows.frames.shape[1], spelt, rows.words.shape[1], shape, SoundRegularisation())
-    steps = -(-len(chosen) // schedule.batch)
-    rate = keras.optimizers.schedules.CosineDecay(
-        schedule.rate / 20,
-        max(steps * schedule.epochs - int(schedule.warm_up * steps * schedule.epochs), 1),
-        warmup_target=schedule.rate,
-        warmup_steps=max(int(schedule.warm_up * steps * schedule.epochs), 1),
-        alpha=0.01,
-    )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay)
+    optimizer = optimizer_of(keras, schedule, steps_of(schedule, len(chosen)))
     average = [tf.Variable(v, trainable=False) for v in net.trainable_variables]
     step = _stepper(tf, net, optimizer, average, list(heads), schedule)
     rng = np.random.default_rng(seed)

@@ -32,6 +32,7 @@ from assistant.understand.fused.projection import FeatureSpec
 from convert.dataset import Rows, read_rows
 from convert.files import write_arrays, write_whole
 from convert.model import Regularisation, Shape, build, tensorflow
+from convert.pace import optimizer_of
 from convert.train import (
     DISTURBED,
     Floats,
@@ -40,12 +41,12 @@ from convert.train import (
     Trial,
     batch_of,
     learn,
-    optimizer_of,
     packed_net,
     parted,
     read_trained,
     settle,
     step_of,
+    steps_of,
     utterances,
 )
 
@@ -123,7 +124,7 @@ def train_as_member(rows: Rows, plan: Plan, advance: Told, start: list[Floats] |
     table = utterances(fit)
     with strategy.scope():
         net = build(plan.spec, plan.shape, plan.regular)
-        optimizer = optimizer_of(keras, plan.schedule, len(table))
+        optimizer = optimizer_of(keras, plan.schedule, steps_of(plan.schedule, len(table)))
     if start is not None:
         net.set_weights(start)
     average = [tf.Variable(v.numpy(), trainable=False) for v in net.trainable_variables]

@@ -22,6 +22,7 @@ from assistant.understand.fused.projection import FeatureSpec
 from convert.dataset import Inputs, Rows
 from convert.files import archive
 from convert.model import Regularisation, Shape, build, tensorflow
+from convert.pace import Pace, optimizer_of
 
 Floats = NDArray[np.float32]
 
@@ -33,18 +34,13 @@ DISTURBED = Regularisation()
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
-    """epochs: at most; patience: epochs without a better validation loss before it stops; batch: utterances.
+class Schedule(Pace):
+    """patience: epochs without a better validation loss before it stops.
 
-    rate: the highest, after warm_up (a share of all steps). wrong_weight, order_weight: of the losses of single words,
-    and of the order of an utterance's hypotheses. averaged: share of the old in the moving average of the weights.
+    wrong_weight, order_weight: of the losses of single words, and of the order of an utterance's hypotheses.
+    averaged: share of the old in the moving average of the weights.
     """
 
-    epochs: int = 24
-    batch: int = 28
-    rate: float = 2e-3
-    warm_up: float = 0.06
-    weight_decay: float = 1e-3
     patience: int = 6
     wrong_weight: float = 0.5
     order_weight: float = 0.5
@@ -108,7 +104,7 @@ def train(
     if start is not None:
         net.set_weights(start)
     table = utterances(fit)
-    optimizer = optimizer_of(keras, schedule, len(table))
+    optimizer = optimizer_of(keras, schedule, steps_of(schedule, len(table)))
     average = [tf.Variable(v, trainable=False) for v in net.trainable_variables]
     step = stepper(tf, net, optimizer, average, schedule)
 
@@ -127,12 +123,6 @@ def parted(rows: Rows) -> tuple[Rows, Rows]:
             remedy="more sentences, voices or recordings",
         )
     return fit, check
-
-
-def optimizer_of(keras: Any, schedule: Schedule, count: int) -> Any:
-    """AdamW for `count` utterances an epoch."""
-    rate = rate_of(keras, schedule, _steps(schedule, count) * schedule.epochs)
-    return keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay)
 
 
 def learn(
@@ -154,7 +144,7 @@ def learn(
     best, history = _Best(), []
     for epoch in range(schedule.epochs):
         losses = []
-        for number, chosen in enumerate(np.array_split(rng.permutation(count), _steps(schedule, count))):
+        for number, chosen in enumerate(np.array_split(rng.permutation(count), steps_of(schedule, count))):
             loss = step(chosen)
             if not math.isfinite(loss):
                 raise _no_number(epoch, number, best)
@@ -262,17 +252,6 @@ def _cross_entropy(logit: Floats, truth: Floats, weight: Floats) -> float:
     return float((loss * weight).sum() / max(float(weight.sum()), 1e-9))
 
 
-def rate_of(keras: Any, schedule: Schedule, steps: int) -> Any:
-    """The learning rate: warm-up, then cosine decay over `steps`."""
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=schedule.rate / 20,
-        decay_steps=max(steps - int(schedule.warm_up * steps), 1),
-        warmup_target=schedule.rate,
-        warmup_steps=max(int(schedule.warm_up * steps), 1),
-        alpha=0.01,
-    )
-
-
 def stepper(tf: Any, net: Any, optimizer: Any, average: list[Any], schedule: Schedule) -> Any:
     """One step of training as a graph; returns the loss. average: variables that follow the weights, or none."""
     return tf.function(step_of(tf, net, optimizer, average, schedule, lambda value: value), reduce_retracing=True)
@@ -309,8 +288,8 @@ def step_of(
     return step
 
 
-def _steps(schedule: Schedule, count: int) -> int:
-    """Batches of an epoch."""
+def steps_of(schedule: Pace, count: int) -> int:
+    """Batches of an epoch of `count` utterances."""
     return -(-count // schedule.batch)
 
 
