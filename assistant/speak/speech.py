@@ -53,6 +53,7 @@ class Speech:
         self._cache = PhraseCache(folder, voice=f"{voice.name} at {level_dbfs:g} dBFS", sample_rate=voice.sample_rate)
         self._turn = threading.Lock()
         self._closing = threading.Event()
+        self._wanted = False  # somebody speaks, or may at any moment: the voice stays in memory
         self._threads: list[threading.Thread] = []
 
     @property
@@ -74,6 +75,7 @@ class Speech:
         for sentence in sentences(speakable(text)):
             samples = self._cache.get(sentence)
             if samples is None:
+                self._wanted = True
                 samples = self._render(sentence)
             if len(samples):
                 yield samples
@@ -86,12 +88,13 @@ class Speech:
 
     def warm_up(self) -> threading.Thread:
         """Load the voice in the background, so that the next new sentence starts at once. Join the thread to wait."""
+        self._wanted = True
         return self._in_background(self._voice.load, "voice-load")
 
     def render_ahead(self, phrases: Iterable[str]) -> threading.Thread:
         """Render those `phrases` that are not kept yet, in the background. Join the thread to wait.
 
-        When all are on disk already the voice is not loaded.
+        When all are on disk already the voice is not loaded; one that was loaded only for this is unloaded after it.
         """
         wanted = tuple(phrases)
         return self._in_background(lambda: self._keep_ahead(wanted), "voice-ahead")
@@ -103,6 +106,15 @@ class Speech:
             thread.join()
 
     def _keep_ahead(self, phrases: tuple[str, ...]) -> None:
+        loaded = self._voice.loaded
+        try:
+            self._render_missing(phrases)
+        finally:
+            with self._turn:
+                if self._voice.loaded and not loaded and not self._wanted:
+                    self._voice.unload()
+
+    def _render_missing(self, phrases: tuple[str, ...]) -> None:
         for phrase in phrases:
             if self._closing.is_set():
                 return

@@ -135,6 +135,23 @@ def test_phrases_on_disk_are_spoken_without_loading_the_voice(tmp_path: Path) ->
     assert not voice.loaded
 
 
+def test_a_voice_that_was_loaded_only_to_render_ahead_is_unloaded_after_it() -> None:
+    voice = CountingVoice()
+    speech = Speech(voice)
+    speech.render_ahead(["Okay."]).join()
+    assert voice.spoken == ["Okay."]
+    assert not voice.loaded
+
+
+@pytest.mark.parametrize("want", [lambda speech: speech.warm_up().join(), lambda speech: list(speech.stream("Hi."))])
+def test_a_voice_that_somebody_waits_for_stays(want: Callable[[Speech], object]) -> None:
+    voice = CountingVoice()
+    speech = Speech(voice)
+    want(speech)
+    speech.render_ahead(["Okay."]).join()
+    assert voice.loaded
+
+
 def test_closing_early_renders_no_further_sentence() -> None:
     voice = CountingVoice()
     stream = Speech(voice).stream("One. Two. Three.")
