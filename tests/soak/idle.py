@@ -1,7 +1,8 @@
 """What the whole daemon costs while nobody speaks: a room's noise, a wake word listened for (`make idle`).
 
-Prints CPU time of the daemon and its recogniser as a share of one core, and their memory: resident, and proportional
-(pages that both processes share counted once). The first minute, in which caches are filled, does not count.
+Prints CPU time of the daemon and its recogniser as a share of one core, how often a second they were woken, and their
+memory: resident, and for both together every page once, whoever else on the machine has it, too (proportional memory
+would depend on what else runs). The first minute, in which caches are filled, does not count.
 
     python -m tests.soak.idle --seconds 120
 """
@@ -51,16 +52,22 @@ def main(argv: list[str]) -> int:
             if settle_s == SETTLE_S:
                 daemon.end(signal.SIGTERM)
         processes = {"daemon": int(daemon.ask("status")["process"]), "recognizer": daemon.child}
-        before, began = {name: cpu_s(pid) for name, pid in processes.items()}, time.monotonic()
+        before = {name: (cpu_s(pid), wakes(pid)) for name, pid in processes.items()}
+        began = time.monotonic()
         feed(source, np.tile(noise, 1 + int(args.seconds // 60)), began + args.seconds)
         elapsed = time.monotonic() - began
         report = {
-            name: {"cpu_percent": round(100 * (cpu_s(pid) - before[name]) / elapsed, 2), **memory_mb(pid)}
+            name: {
+                "cpu_percent": round(100 * (cpu_s(pid) - before[name][0]) / elapsed, 2),
+                "wakes_per_s": round((wakes(pid) - before[name][1]) / elapsed, 1),
+                "rss_mb": round(sum(resident_kib(pid).values()) / 1024, 1),
+            }
             for name, pid in processes.items()
         }
+        once_mb = round(each_page_once_kib([resident_kib(pid) for pid in processes.values()]) / 1024, 1)
         daemon.end(signal.SIGTERM)
     total = {key: round(sum(part[key] for part in report.values()), 2) for key in report["daemon"]}
-    print(json.dumps({**report, "together": total}, indent=1))
+    print(json.dumps({**report, "together": {**total, "each_page_once_mb": once_mb}}, indent=1))
     return 0
 
 
@@ -70,11 +77,29 @@ def cpu_s(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def memory_mb(process: int) -> dict[str, float]:
-    """Resident and proportional memory, megabytes."""
-    text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    found = {name: int(re.search(rf"^{name}:\s+(\d+)", text, flags=re.MULTILINE)[1]) for name in ("Rss", "Pss")}  # type: ignore[index]
-    return {"rss_mb": round(found["Rss"] / 1024, 1), "pss_mb": round(found["Pss"] / 1024, 1)}
+def wakes(process: int) -> int:
+    """How often its threads that live have waited and been woken so far."""
+    texts = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/status")]
+    return sum(
+        int(number) for text in texts for number in re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.MULTILINE)
+    )
+
+
+def resident_kib(process: int) -> dict[tuple[str, str], int]:
+    """Resident memory by (file, offset in it) of each mapping; what is no file's by the process and the address."""
+    found: dict[tuple[str, str], int] = {}
+    key = ("", "")
+    for line in Path(f"/proc/{process}/smaps").read_text().splitlines():
+        if mapped := re.match(r"([0-9a-f]+)-\S+ \S+ ([0-9a-f]+) \S+ \d+\s*(/.*)?$", line):
+            key = (mapped[3], mapped[2]) if mapped[3] else (str(process), mapped[1])
+        elif line.startswith("Rss:"):
+            found[key] = found.get(key, 0) + int(line.split()[1])
+    return found
+
+
+def each_page_once_kib(processes: list[dict[tuple[str, str], int]]) -> int:
+    """The memory of all together: of what several have mapped of a file, the most that one has in memory."""
+    return sum(max(each.get(key, 0) for each in processes) for key in set().union(*processes))
 
 
 if __name__ == "__main__":
