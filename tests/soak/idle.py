@@ -79,10 +79,8 @@ def cpu_s(process: int) -> float:
 
 def wakes(process: int) -> int:
     """How often its threads that live have waited and been woken so far."""
-    texts = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/status")]
-    return sum(
-        int(number) for text in texts for number in re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.MULTILINE)
-    )
+    text = "".join(path.read_text() for path in Path(f"/proc/{process}/task").glob("*/status"))
+    return sum(map(int, re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.MULTILINE)))
 
 
 def resident_kib(process: int) -> dict[tuple[str, str], int]:

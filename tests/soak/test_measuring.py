@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,6 @@ def test_what_two_processes_have_of_one_file_is_counted_once() -> None:
 
 
 def test_the_resident_memory_of_this_process_is_all_of_it() -> None:
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        before = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024
-    assert sum(resident_kib(os.getpid()).values()) == pytest.approx(before, rel=0.2)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    told = pages * os.sysconf("SC_PAGE_SIZE") / 1024
+    assert sum(resident_kib(os.getpid()).values()) == pytest.approx(told, rel=0.2)
