@@ -274,9 +274,7 @@ def candidate_of(
     floating = model.build(data.projection.spec, trained.shape)
     floating.set_weights(trained.weights)
     found["float"] = _against_float(floating, judged_by[chosen], answers[chosen], fusion)
-    began = time.perf_counter()
-    quantize.run(file, data.rows.chosen(np.arange(min(TIMED_ROWS, len(data.rows)))).inputs)
-    milliseconds = 1000 * (time.perf_counter() - began) / min(TIMED_ROWS, len(data.rows))
+    milliseconds = quantize.timed(file, data.rows.chosen(np.arange(min(TIMED_ROWS, len(data.rows)))).inputs)
     tell(f"{cost} {precision}: {len(file) / 1024:.0f} KiB, {milliseconds:.2f} ms a hypothesis, {_line(found[chosen])}")
     candidate = Candidate(
         cost,

@@ -6,6 +6,7 @@ int8 is per channel, calibrated on rows in noise; inputs and answers stay float3
 from __future__ import annotations
 
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -92,6 +93,17 @@ def answers(call: Callable[..., Any], rows: Inputs) -> tuple[Floats, Floats]:
         found.append((float(out[RIGHT][0, 0]), float(out[WHOLE][0, 0])))
     both = np.array(found, np.float32).reshape(-1, 2)
     return both[:, 0], both[:, 1]
+
+
+def timed(data: bytes, rows: Inputs) -> float:
+    """Milliseconds of one call, its inputs ready."""
+    call = runner(data)
+    inputs = [{name: getattr(rows, name)[i : i + 1].astype(np.float32) for name in INPUTS} for i in range(len(rows))]
+    call(**inputs[0])
+    began = time.perf_counter()
+    for one in inputs:
+        call(**one)
+    return 1000 * (time.perf_counter() - began) / len(inputs)
 
 
 def runner(data: bytes) -> Any:
