@@ -33,7 +33,7 @@ from assistant.understand.fused.manifest import (
     read_manifest,
     write_manifest,
 )
-from assistant.understand.fused.projection import Projection
+from assistant.understand.fused.projection import LOG_MEL, WORDS, FeatureSpec, Projection
 from convert.sources import LICENCES as DATA_LICENCES
 from convert.voices import FURTHER_LICENCES
 from convert.voices import LICENCES as VOICE_LICENCES
@@ -140,13 +140,16 @@ def put(folder: Path, files: Mapping[str, bytes]) -> None:
 def manifest_of(origin: Origin, projection: Projection, features: bytes, candidates: Sequence[Candidate]) -> Manifest:
     """What the bundle says of itself."""
     context = origin.context
+    # A net that reads words alone is for the engine that tells no more; its tokens are letters.
+    by_words = projection.spec.alignment == WORDS
     return Manifest(
         format=FORMAT,
         name=origin.name,
         context=context.name if context else "",
         context_hash=context.hash if context else GENERIC,
         family=context.family if context else "",
-        tokenizer_sha256=PUBLISHED_SHA256["tokenizer.bin"],
+        recognizer="vosk" if by_words else "moonshine/tiny-en",
+        tokenizer_sha256="" if by_words else PUBLISHED_SHA256["tokenizer.bin"],
         features=projection.spec,
         features_sha256=hashlib.sha256(features).hexdigest(),
         variants=tuple(_variant(candidate) for candidate in candidates),
@@ -209,11 +212,18 @@ def card(manifest: Manifest, origin: Origin) -> str:
         *(_sound(manifest) if manifest.sound is not None else ()),
         "## Limits",
         "",
-        "English; the states of one recogniser. Voices in the background are speech that is left over: `whole` is low",
+        f"English; {_hears(manifest.features)}. Voices in the background are speech that is left over: `whole` is low",
         "there for true sentences too, so that the assistant asks rather than refuses. " + manifest.notes,
         "",
     ]
     return "\n".join(lines)
+
+
+def _hears(spec: FeatureSpec) -> str:
+    """What the net hears, in words."""
+    if spec.audio != LOG_MEL:
+        return "the states of one recogniser"
+    return "log-mel, words with times" if spec.alignment == WORDS else "log-mel, the attention of one recogniser"
 
 
 SOUND_TITLE = "## From sound alone"
