@@ -22,7 +22,7 @@ RESULTS: dict[str, Any] = {}
 
 
 def main() -> None:
-    steps = (ready, say_timer, confined, killed, hangs, stopped_and_started, members, stop_time)
+    steps = (ready, say_timer, confined, killed, hangs, stopped_and_started, members, own_verbs, stop_time)
     for step in steps:
         try:
             RESULTS[step.__name__] = step()
@@ -244,6 +244,13 @@ def members() -> dict[str, Any]:
         check=False,
     )
     return {"stranger": told.stderr.strip().splitlines()[-1:], "member": member.stdout.strip()}
+
+
+def own_verbs() -> dict[str, str]:
+    """What the program itself says about its service."""
+    return {
+        verb: run("/opt/assistant/bin/assistant", "service", *verb.split()) for verb in ("status", "logs --lines 50")
+    }
 
 
 def stop_time() -> dict[str, Any]:

@@ -27,11 +27,6 @@ def board() -> dict[str, Any]:
     return booted(root, LIMIT_S)
 
 
-def crowded() -> float:
-    """How much longer everything takes here than on a board, which has nothing else to do; 1 where it is quiet."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 def test_it_is_ready_and_says_what_it_does(board: dict[str, Any]) -> None:
     assert board["ready"]["status"] == "no microphone configured; commands come by the control socket"
     assert board["ready"]["watchdog_us"] == "15s"
@@ -46,7 +41,7 @@ def test_it_understands_and_keeps_a_timer(board: dict[str, Any]) -> None:
 def test_killed_fifty_times_it_is_back_each_time_with_its_timers(board: dict[str, Any]) -> None:
     back_s = board["killed"]["back_s"]
     assert len(back_s) == KILLS
-    assert max(back_s) <= BACK_S * crowded(), sorted(back_s)[-5:]
+    assert max(back_s) <= BACK_S, sorted(back_s)[-5:]
     assert [timer["title"] for timer in board["killed"]["timers"]] == ["2 hour timer"]
 
 
@@ -87,6 +82,11 @@ def test_the_socket_outlives_it_and_asking_starts_it(board: dict[str, Any]) -> N
 def test_members_of_the_group_are_answered_and_others_do_not_reach_the_socket(board: dict[str, Any]) -> None:
     assert '"protocol":1' in board["members"]["member"]
     assert "PermissionError" in board["members"]["stranger"][0]
+
+
+def test_the_program_shows_its_service_and_its_logs(board: dict[str, Any]) -> None:
+    assert "assistant.service" in board["own_verbs"]["status"]
+    assert "ready: " in board["own_verbs"]["logs --lines 50"]
 
 
 def test_it_ends_within_two_seconds(board: dict[str, Any]) -> None:
