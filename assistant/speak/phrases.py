@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from assistant.types import frozen_array
 
 MEMORY_BYTES = 2 * 2**20
-"""Some twenty sentences; the others are read from the disk, which keeps them in the page cache as long as there is room."""
+"""Some twenty sentences; the others are read from the disk: the page cache has them as long as there is room."""
 DISK_BYTES = 32 * 2**20
 
 # Part of every key: raise it when the sound made from a sentence changes (level, cleaning).
