@@ -53,7 +53,7 @@ class Order:
     ones for training, or None. real: calibrate on those that judge.
 
     precisions: also judge the full net in every precision. costs: the variants, dearest first. audio: what the nets
-    hear, one of reader.SPECS.
+    hear, one of reader.SPECS. vosk: the folder of its model, where it hears instead of the default recogniser.
     sound: the net for sound alone, or None. train_seed: of the nets' first weights and batches, where it is not `seed`,
     so that one set of data gives several nets.
     jobs: processes here; cluster: the address of one that does the work instead, or "". workers: processes that
@@ -78,6 +78,7 @@ class Order:
     sound: SoundOrder | None = None
     train_seed: int | None = None
     audio: str = STATES
+    vosk: str = ""
 
     @property
     def folders(self) -> dict[str, str]:
@@ -124,7 +125,7 @@ def gather(
             company = stages.company_of(order.places.data)
             draws.append(list(own_takes(order.recordings, load_context(order.folder), company, order.seed)))
         takes += [take for draw in draws for take in draw]
-        made = stages.shard_files(draws, order.places, order.folders)
+        made = stages.shard_files(draws, order.places, order.folders, order.vosk)
         shards |= made
         of[corpus] = list(made)
         advance("plan", len(takes), len(takes))
@@ -134,8 +135,8 @@ def gather(
     with ledger.stage(costs.SPEAK) as spent:
         spent.units = stages.speak_all(takes, order.places, crew, advance)
     with ledger.stage(costs.HEAR) as spent:
-        spent.units = stages.hear_all(shards, order.places, order.folders, crew, advance)
-    if order.audio != STATES:
+        spent.units = stages.hear_all(shards, order.places, order.folders, crew, advance, order.vosk)
+    if order.audio != STATES and not order.vosk:
         mel_all(shards, order.places, crew, lambda i, n: advance("log-mel", i, n))
     return of
 
@@ -307,7 +308,7 @@ def _against_float(net: Any, seen: Seen, answers: tuple[Any, Any], fusion: Fusio
 
 def _projection(order: Order, shards: Sequence[Path], reader: Reader) -> Projection:
     """Fitted once for a set of shards."""
-    heard = [] if order.audio == STATES else [order.audio]
+    heard = [] if order.audio == STATES else [order.audio]  # who heard is in the names of shards
     names = json.dumps([order.seed, [shard.stem for shard in shards], *heard])
     file = order.places.work / "projections" / f"{hashlib.sha256(names.encode()).hexdigest()[:20]}.npz"
     if not file.is_file():

