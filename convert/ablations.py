@@ -26,16 +26,18 @@ from convert.costs import Ledger
 from convert.crew import open_crew
 from convert.dataset import Inputs, Rows
 from convert.examples import REAL_GROUPS, Example, Seen, of_recordings, see
-from convert.model import FULL, build
+from convert.model import FULL, Regularisation, Shape, build
 from convert.page import figure, picture, png, table, write_page
 from convert.reader import reader_of
 from convert.synthesize import FULL as SAID_WHOLE
-from convert.train import Floats, Schedule, area, logits, train, utterances
+from convert.train import DISTURBED, Floats, Schedule, area, logits, train, utterances
 
 SOUND, WORDS, SCORES = "sound", "words", "scores"
 """What can be hidden: encoder states, of tokens and frames; the tokens' own vectors; all that the decoder scored."""
 ALL, GENERIC = "all of it", "generic: trained without the context"
 LISTS = (1, 2, 4, 8)
+STRIPES = (6, 12)
+"""Widest stripes of SpecAugment: frames of 96 ms, components."""
 NET_VALUES = ("right", "whole")
 DECIDED_VALUES = ("mean", "end", *NET_VALUES)
 """What the device decides by: log p of all words and of the end, too (benchmarks/fused_fit.py)."""
@@ -53,12 +55,17 @@ Advance = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One net. hidden: parts of the input. kept: which rows train, or None for all. seed: further than the order's."""
+    """One net. hidden: parts of the input. kept: which rows train, or None for all. seed: further than the order's.
+
+    shape, regular: what else it is made or disturbed like.
+    """
 
     name: str
     hidden: tuple[str, ...] = ()
     kept: Callable[[Rows], NDArray[np.bool_]] | None = None
     seed: int = 0
+    shape: Shape = FULL
+    regular: Regularisation = DISTURBED
 
 
 def arms_of(corpus: str, seeds: int = 1) -> tuple[Arm, ...]:
@@ -82,6 +89,9 @@ def arms_of(corpus: str, seeds: int = 1) -> tuple[Arm, ...]:
         Arm("trained without noise", kept=lambda rows: np.isnan(rows.snr_db)),
         Arm("as few rows, in noise and without", kept=_as_few),
         Arm("trained without the recogniser's mistakes", kept=_without_mistakes),
+        Arm("nothing hidden in training", regular=replace(DISTURBED, deaf=0.0, blind=0.0)),
+        Arm("stripes hidden in training", regular=replace(DISTURBED, masked=STRIPES)),
+        Arm("with batch normalisation", shape=replace(FULL, normalised=True)),
         Arm(GENERIC, kept=others),
         *again,
     )
@@ -147,8 +157,12 @@ def _trained(
     rows = replace(rows, tokens=inputs.tokens, frames=inputs.frames, globals=inputs.globals)
     count = len(utterances(rows.chosen(~rows.valid)))
     alike = replace(schedule, epochs=round(schedule.epochs * utterances_of_all / count), patience=10**6)
-    done = train(rows, spec, FULL, alike, seed, lambda epoch, epochs, _: advance(arm.name[:12], epoch, epochs))
-    net = build(spec, FULL)
+
+    def told(epoch: int, epochs: int, _: Mapping[str, float]) -> None:
+        advance(arm.name[:12], epoch, epochs)
+
+    done = train(rows, spec, arm.shape, alike, seed, told, regular=arm.regular)
+    net = build(spec, arm.shape)
     net.set_weights(done.weights)
     return net, {"utterances": count, "epochs": alike.epochs, "best_epoch": done.best + 1, "seconds": done.seconds}
 

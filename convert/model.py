@@ -29,12 +29,16 @@ EXTRA = ("tensorflow", "tf_keras", "scipy", "pyroomacoustics", "psutil", "matplo
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Widths of the net. token, frame: channels over tokens and frames; joint: of the last layer; blocks: residual."""
+    """Widths of the net. token, frame: channels over tokens and frames; joint: of the last layer; blocks: residual.
+
+    normalised: batch normalisation before every rectifier (convert/ablations.py: it brings nothing here).
+    """
 
     token: int = 64
     frame: int = 48
     joint: int = 48
     blocks: int = 2
+    normalised: bool = False
 
     def narrower(self, kept: float) -> Shape:
         """The same with `kept` of the channels, in steps of 8."""
@@ -49,13 +53,15 @@ SHAPES = {"full": FULL, "lite": Shape(40, 24, 32, 2), "tiny": Shape(24, 16, 24, 
 @dataclass(frozen=True, slots=True)
 class Regularisation:
     """noise: standard deviation added to every input. dropout: of the joint layer. deaf, blind: how often a training
-    row loses its sound, or its words: so that the net never leans on one of them alone.
+    row loses its sound, or its words: so that the net never leans on one of them alone. masked: widest stripes that
+    SpecAugment takes out of the frames, two over time and two over components (Park et al. 2019), 0 for none.
     """
 
     noise: float = 0.2
     dropout: float = 0.25
     deaf: float = 0.05
     blind: float = 0.1
+    masked: tuple[int, int] = (0, 0)
 
 
 def check_extra() -> None:
@@ -110,7 +116,17 @@ def build(
     else:
         around, globals_in = seen[1][..., :-1], globals_
 
+    def over(x: Any, width: int, size: int, name: str, reach: int = 1) -> Any:
+        """A convolution over `size` steps, rectified."""
+        shaped = {"padding": "same" if size > 1 else "valid", "dilation_rate": (reach, 1), "name": name}
+        if not shape.normalised:
+            return layers.Conv2D(width, (size, 1), activation="relu", **shaped)(x)
+        x = layers.Conv2D(width, (size, 1), use_bias=False, **shaped)(x)
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.98, name=f"{name}_norm")(x))
+
     def dense(x: Any, width: int, name: str, activation: str | None = "relu") -> Any:
+        if activation == "relu":
+            return over(x, width, 1, name)
         return layers.Conv2D(width, 1, activation=activation, name=name)(x)
 
     heard = dense(read, shape.token, "token_sound", "tanh")
@@ -119,14 +135,13 @@ def build(
     x = dense(layers.Concatenate(name="token_known")([agreed, scalars]), shape.token, "token_joint")
     for i in range(shape.blocks):
         x = layers.Multiply()([x, token_mask])
-        more = layers.Conv2D(shape.token, (3, 1), padding="same", activation="relu", name=f"token_block{i}")(x)
-        x = layers.Add()([x, more])
+        x = layers.Add()([x, over(x, shape.token, 3, f"token_block{i}")])
     x = layers.Multiply(name="tokens_seen")([x, token_mask])
     wrong = dense(x, 1, "token_wrong", None)
 
     y = layers.Multiply()([dense(around, shape.frame, "frame_joint"), frame_mask])
-    y = layers.Conv2D(shape.frame, (5, 1), padding="same", activation="relu", name="frame_near")(y)
-    y = layers.Conv2D(shape.frame, (5, 1), padding="same", dilation_rate=(2, 1), activation="relu", name="frame_far")(y)
+    y = over(y, shape.frame, 5, "frame_near")
+    y = over(y, shape.frame, 5, "frame_far", reach=2)
     y = layers.Multiply(name="frames_seen")([y, frame_mask])
 
     worst = layers.GlobalMaxPooling2D()(layers.Multiply()([layers.ReLU()(wrong), token_mask]))
@@ -159,8 +174,27 @@ def _disturbed(keras: Any, regular: Regularisation, *inputs: Any) -> list[Any]:
     """Noise on everything; now and then no sound or no words. inputs: read, vector, scalars, states, rest, globals."""
     layers = keras.layers
     read, vector, scalars, states, rest, globals_ = (layers.GaussianNoise(regular.noise)(x) for x in inputs)
+    if any(regular.masked):
+        states = layers.Lambda(lambda x: _striped(x, regular.masked), name="frames_masked")(states)
     whole_row = (None, 1, 1, 1)
     read = layers.Dropout(regular.deaf, noise_shape=whole_row)(read)
     states = layers.Dropout(regular.deaf, noise_shape=whole_row)(states)
     vector = layers.Dropout(regular.blind, noise_shape=whole_row)(vector)
     return [read, vector, scalars, states, rest, globals_]
+
+
+def _striped(frames: Any, masked: tuple[int, int]) -> Any:
+    """Frames [B, F, 1, D] without two stripes over time and two over components, as wide as chance says."""
+    tf, _ = tensorflow()
+    count = tf.shape(frames)[0]
+
+    def kept(length: int, widest: int) -> Any:
+        width = tf.random.uniform((count, 1), 0, widest + 1, tf.int32)
+        start = tf.cast(tf.random.uniform((count, 1)) * tf.cast(length - width + 1, tf.float32), tf.int32)
+        at = tf.range(length)[None]
+        return tf.cast((at < start) | (at >= start + width), frames.dtype)
+
+    for _ in range(2):
+        over_time, over_components = kept(frames.shape[1], masked[0]), kept(frames.shape[3], masked[1])
+        frames = frames * over_time[:, :, None, None] * over_components[:, None, None, :]
+    return frames

@@ -127,7 +127,7 @@ def train_as_member(rows: Rows, plan: Plan, advance: Told, start: list[Floats] |
         optimizer = optimizer_of(keras, plan.schedule, steps_of(plan.schedule, len(table)))
     if start is not None:
         net.set_weights(start)
-    average = [tf.Variable(v.numpy(), trainable=False) for v in net.trainable_variables]
+    average = [tf.Variable(v.numpy(), trainable=False) for v in net.weights]
     step, mean = _steps(tf, strategy, net, optimizer, average, plan.schedule, batch_of(fit, table[:1]))
 
     def learnt(chosen: NDArray[np.int64]) -> float:

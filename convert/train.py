@@ -105,7 +105,7 @@ def train(
         net.set_weights(start)
     table = utterances(fit)
     optimizer = optimizer_of(keras, schedule, steps_of(schedule, len(table)))
-    average = [tf.Variable(v, trainable=False) for v in net.trainable_variables]
+    average = [tf.Variable(v, trainable=False) for v in net.weights]
     step = stepper(tf, net, optimizer, average, schedule)
 
     def learnt(chosen: NDArray[np.int64]) -> float:
@@ -281,7 +281,7 @@ def step_of(
             loss += schedule.order_weight * order(batch, out["right"][:, 0])
         gradients = tape.gradient(loss, net.trainable_variables)
         optimizer.apply_gradients(zip(gradients, net.trainable_variables, strict=True))
-        for kept, now in zip(average, net.trainable_variables, strict=False):
+        for kept, now in zip(average, net.weights, strict=False):
             kept.assign(schedule.averaged * kept + (1 - schedule.averaged) * now)
         return loss
 

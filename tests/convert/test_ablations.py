@@ -11,6 +11,8 @@ from assistant.understand.fused.projection import FeatureSpec
 from convert.ablations import SCORES, SOUND, WORDS, arms_of, cut, hide
 from convert.dataset import Inputs, Rows
 from convert.examples import Example, Seen
+from convert.model import Regularisation, Shape, build, tensorflow
+from convert.train import Schedule, train
 
 SPEC = FeatureSpec()
 
@@ -50,6 +52,36 @@ def test_arms_that_leave_data_out_keep_what_they_say(rows: Rows) -> None:
     assert (rows.right[kept["trained without the recogniser's mistakes"]] == 1).all()
     few = kept["as few rows, in noise and without"]
     assert len(np.unique(rows.utterance[few])) == len(np.unique(rows.utterance[np.isnan(noisy)]))
+
+
+def test_stripes_are_hidden_while_training_and_nothing_is_when_the_net_is_used(rows: Rows) -> None:
+    tf, _ = tensorflow()
+    tf.keras.utils.set_random_seed(0)
+    stripes = Regularisation(noise=0.0, dropout=0.0, deaf=0.0, blind=0.0, masked=(6, 12))
+    net = build(SPEC, regular=stripes)
+    masked = tf.keras.Model(net.input, net.get_layer("frames_masked").output)
+    frames = np.ones_like(rows.frames[:8], np.float32)
+
+    seen = np.asarray(masked([rows.tokens[:8], frames, rows.globals[:8]], training=True))[:, :, 0]
+
+    hidden = seen == 0
+    assert set(np.unique(seen)) == {0.0, 1.0}
+    assert hidden.all(axis=2).sum(axis=1).max() <= 12
+    assert hidden.all(axis=1).sum(axis=1).max() <= 24
+    assert len(np.unique(hidden, axis=0)) == 8, "each row in its own way"
+    assert "frames_masked" not in {layer.name for layer in build(SPEC).layers}
+
+
+def test_a_normalised_net_is_judged_by_what_its_layers_have_seen(rows: Rows) -> None:
+    shape = Shape(8, 8, 8, 1, normalised=True)
+
+    done = train(rows, SPEC, shape, Schedule(epochs=2, averaged=0.5), 0, lambda *_: None)
+
+    net = build(SPEC, shape)
+    net.set_weights(done.weights)
+    layer = net.get_layer("frame_near_norm")
+    assert np.abs(layer.moving_mean.numpy()).max() > 0
+    assert np.isfinite(done.history[-1]["valid_loss"])
 
 
 def test_a_list_cut_short_has_the_rows_of_what_is_left() -> None:
