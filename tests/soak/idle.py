@@ -10,6 +10,7 @@ would depend on what else runs). The first minute, in which caches are filled, d
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,50 +27,83 @@ import numpy as np
 from assistant.types import SAMPLE_RATE_HZ
 from tests.daemon.running import Running
 from tests.soak.soak import feed
+from tests.sound_server import running_server
 
 SETTLE_S = 60.0
-WAKE = ("--source", "-", "--set", "listen.mode=wake", "--set", "wake.words=alexa")
+NOISE_RMS = 40.0
+"""Of 16-bit samples."""
+WAKE = ("--set", "listen.mode=wake", "--set", "wake.words=alexa")
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+Wait = Callable[[float], None]
+"""Lets so many seconds of the room pass."""
 
 
 def main(argv: list[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--level", type=float, default=40.0, help="of the noise, RMS of 16-bit samples (%(default)s)")
+    parser.add_argument("--microphone", action="store_true", help="hear by a sound server's microphone, not by a pipe")
     args = parser.parse_args(argv)
-    noise = np.random.default_rng(3).normal(0, args.level, 60 * SAMPLE_RATE_HZ).astype(np.int16)
+    room = microphone if args.microphone else pipe
     with tempfile.TemporaryDirectory(prefix="idle-", ignore_cleanup_errors=True) as home:
         # Once to fill the caches with what a daemon that has run before has on its disk.
-        for settle_s in (SETTLE_S, 5.0):
-            daemon = Running(Path(home), arguments=WAKE)
-            daemon.launch_with(subprocess.PIPE)
-            assert daemon.process is not None
-            assert daemon.process.stdin is not None
-            source = daemon.process.stdin.buffer  # type: ignore[attr-defined]
-            while not daemon.ready():
-                feed(source, noise[:1600], time.monotonic())
-            feed(source, noise, time.monotonic() + settle_s)
-            if settle_s == SETTLE_S:
-                daemon.end(signal.SIGTERM)
-        processes = {"daemon": int(daemon.ask("status")["process"]), "recognizer": daemon.child}
-        before = {name: (cpu_s(pid), wakes(pid)) for name, pid in processes.items()}
-        began = time.monotonic()
-        feed(source, np.tile(noise, 1 + int(args.seconds // 60)), began + args.seconds)
-        elapsed = time.monotonic() - began
-        report = {
-            name: {
-                "cpu_percent": round(100 * (cpu_s(pid) - before[name][0]) / elapsed, 2),
-                "wakes_per_s": round((wakes(pid) - before[name][1]) / elapsed, 1),
-                "rss_mb": round(sum(resident_kib(pid).values()) / 1024, 1),
-            }
-            for name, pid in processes.items()
-        }
-        once_mb = round(each_page_once_kib([resident_kib(pid) for pid in processes.values()]) / 1024, 1)
-        daemon.end(signal.SIGTERM)
-    total = {key: round(sum(part[key] for part in report.values()), 2) for key in report["daemon"]}
-    print(json.dumps({**report, "together": {**total, "each_page_once_mb": once_mb}}, indent=1))
+        with room(Path(home)) as (_daemon, wait):
+            wait(SETTLE_S)
+        with room(Path(home)) as (daemon, wait):
+            wait(5.0)
+            report = measured(daemon, wait, args.seconds)
+    print(json.dumps(report, indent=1))
     return 0
+
+
+def measured(daemon: Running, wait: Wait, seconds: float) -> dict[str, dict[str, float]]:
+    """Of each process and of both together."""
+    processes = {"daemon": int(daemon.ask("status")["process"]), "recognizer": daemon.child}
+    before = {name: (cpu_s(pid), wakes(pid)) for name, pid in processes.items()}
+    began = time.monotonic()
+    wait(seconds)
+    elapsed = time.monotonic() - began
+    report = {
+        name: {
+            "cpu_percent": round(100 * (cpu_s(pid) - before[name][0]) / elapsed, 2),
+            "wakes_per_s": round((wakes(pid) - before[name][1]) / elapsed, 1),
+            "rss_mb": round(sum(resident_kib(pid).values()) / 1024, 1),
+        }
+        for name, pid in processes.items()
+    }
+    once_mb = round(each_page_once_kib([resident_kib(pid) for pid in processes.values()]) / 1024, 1)
+    total = {key: round(sum(part[key] for part in report.values()), 2) for key in report["daemon"]}
+    return {**report, "together": {**total, "each_page_once_mb": once_mb}}
+
+
+@contextlib.contextmanager
+def pipe(home: Path) -> Iterator[tuple[Running, Wait]]:
+    """A daemon that hears the noise of a room by its standard input."""
+    noise = np.random.default_rng(3).normal(0, NOISE_RMS, 60 * SAMPLE_RATE_HZ).astype(np.int16)
+    daemon = Running(home, arguments=("--source", "-", *WAKE))
+    daemon.launch_with(subprocess.PIPE)
+    assert daemon.process is not None
+    assert daemon.process.stdin is not None
+    source = daemon.process.stdin.buffer  # type: ignore[attr-defined]
+    try:
+        while not daemon.ready():
+            feed(source, noise[:1600], time.monotonic())
+        yield daemon, lambda seconds: feed(source, np.tile(noise, 1 + int(seconds // 60)), time.monotonic() + seconds)
+    finally:
+        daemon.end(signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def microphone(home: Path) -> Iterator[tuple[Running, Wait]]:
+    """A daemon that hears by PortAudio, ALSA and PulseAudio; nothing sounds."""
+    with running_server() as server:
+        daemon = Running(home, server.environment, ("--set", "audio.device=mic1", *WAKE)).start()
+        try:
+            yield daemon, time.sleep
+        finally:
+            daemon.end(signal.SIGTERM)
 
 
 def cpu_s(process: int) -> float:
