@@ -20,7 +20,6 @@ import numpy as np
 
 from assistant.types import Fusion
 from assistant.understand.fused.fuse import whole
-from assistant.understand.fused.manifest import INPUTS
 from convert import calibrate, classes, crossval, evaluate, model, quantize, sensitivity
 from convert.build import Data, Order, gather, prepare
 from convert.calibrate import Judged
@@ -30,6 +29,7 @@ from convert.dataset import Rows
 from convert.examples import Seen
 from convert.files import write_whole
 from convert.nets import Lesson, Recipe, digest, keep_trained, train_all
+from convert.race import race
 from convert.slimming import REFERENCE, SHIPPED, Entry, Slimming, make_all
 from convert.sources import readings
 from convert.train import Schedule, Trained, area
@@ -38,7 +38,6 @@ from convert.workers import Crew
 STUDY_FORMAT = 1
 """Raised whenever nets are made smaller otherwise."""
 FULL_FILE = "full.npz"
-RACE_ROUNDS, RACE_ROWS = 7, 60
 
 Advance = Callable[[str, int, int], None]
 
@@ -117,7 +116,7 @@ def study_of(full: Trained, data: Data, tuning: Schedule, order: Order, crew: Cr
     for i, (name, entry) in enumerate(entries.items()):
         rows[name] = judged(entry, basis)
         advance("judge", i + 1, len(entries))
-    times = race({name: entry.file for name, entry in entries.items()}, data.rows)
+    times = race({name: entry.file for name, entry in entries.items()}, data.rows.inputs)
     for name, row in rows.items():
         row["ms"] = times[name]["median"]
         row["faster"] = round(times[SHIPPED]["median"] / times[name]["median"], 3)
@@ -217,7 +216,7 @@ def layers(full: Trained, calibration: Rows, basis: Basis, data: Data, keep: Pat
         advance("layers", i + 1, len(found))
     worst = min(rows, key=lambda row: (row["spared_changes"], -row["alone_changes"]))
     spared = next(split.spared for split in found if split.layer == worst["layer"])
-    times = race({"int8": whole_file, "spared": spared}, data.rows)
+    times = race({"int8": whole_file, "spared": spared}, data.rows.inputs)
     grown = (len(spared) / len(whole_file) - 1, times["spared"]["median"] / times["int8"]["median"] - 1)
     verdict = sensitivity.judge(str(worst["layer"]), {"int8": base, "spared": sames[worst["layer"]]}, grown)
     if verdict.stays_float:
@@ -228,26 +227,6 @@ def layers(full: Trained, calibration: Rows, basis: Basis, data: Data, keep: Pat
         "int8_bytes": len(whole_file),
         "each": rows,
         "verdict": {**asdict(verdict), "grown": grown, "stays_float": verdict.stays_float, "reason": verdict.reason},
-    }
-
-
-def race(files: Mapping[str, bytes], rows: Rows) -> dict[str, dict[str, Any]]:
-    """Milliseconds of processor time for one hypothesis; all nets take turns, so that what disturbs disturbs all."""
-    some = rows.chosen(np.arange(min(RACE_ROWS, len(rows)))).inputs
-    # Ready before the clock runs: what makes them floats costs as much as a small net.
-    inputs = [{n: getattr(some, n)[i : i + 1].astype(np.float32) for n in INPUTS} for i in range(len(some))]
-    open_nets = {name: quantize.runner(file) for name, file in files.items()}
-    times: dict[str, list[float]] = {name: [] for name in files}
-    for turn in range(RACE_ROUNDS + 1):
-        for name, net in open_nets.items():
-            began = time.thread_time()
-            for one in inputs:
-                net(**one)
-            if turn:  # the first one warms up
-                times[name].append(1000 * (time.thread_time() - began) / len(inputs))
-    return {
-        name: {"median": round(float(np.median(ms)), 4), "spread": [round(min(ms), 4), round(max(ms), 4)]}
-        for name, ms in times.items()
     }
 
 

@@ -73,6 +73,7 @@ def test_two_bundles_stand_side_by_side(tmp_path: Path, projection: Projection, 
         write_bundle(tmp_path / name, ORIGIN, projection, [candidate], 1.0)
     shown = compare(tmp_path / "a", tmp_path / "b")
     assert "full: KiB" in shown
+    assert shown.count(", 1.00") == 2  # the dearest variant is as fast as itself
     assert "only one was trained on" not in shown
 
 

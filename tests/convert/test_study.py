@@ -19,6 +19,7 @@ from convert.dataset import Rows
 from convert.files import Places, write_arrays
 from convert.inspect import inspect
 from convert.nets import keep_trained
+from convert.race import race
 from convert.slimming import Slimming, read_entry
 from convert.train import LossError, Schedule, Trained, area, train
 from convert.workers import missing
@@ -168,6 +169,6 @@ def test_the_front_holds_what_nothing_beats() -> None:
 def test_all_nets_race_in_one_run(rows: Rows, trained: Trained) -> None:
     net = quantize.exported(trained, SPEC)
     files = {p: quantize.convert(net, p, rows.chosen(np.arange(20))) for p in ("float32", "int8")}
-    times = study.race(files, rows)
+    times = race(files, rows.inputs)
     assert times.keys() == files.keys()
     assert all(t["spread"][0] <= t["median"] <= t["spread"][1] for t in times.values())
