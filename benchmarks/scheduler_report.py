@@ -160,10 +160,11 @@ def summary(played: Played, slo_ms: float) -> dict[str, Any]:
     could = [min(outcomes[n].ms for outcomes in played.plans.values()) <= slo_ms for n in range(len(played.moments))]
     rows = {name: _row(player, played, could, slo_ms) for name, player in played.players.items()}
     fixed = [name for name in rows if name.startswith("fixed ")]
-    best = min(fixed, key=lambda name: (rows[name]["miss_possible"], -rows[name]["accuracy"]))
+    best = max(fixed, key=lambda name: (rows[name]["good"], -rows[name]["busy_s"]))
     scheduler, rival = played.players[SCHEDULER], played.players[best]
     late = [[o.ms > slo_ms for o in player.outcomes] for player in (scheduler, rival)]
     right = [[o.right for o in player.outcomes] for player in (scheduler, rival)]
+    good = [[r and not m for r, m in zip(*both, strict=True)] for both in zip(right, late, strict=True)]
     return {
         "steady": played.scenario.steady,
         "possible": sum(could),
@@ -175,6 +176,7 @@ def summary(played: Played, slo_ms: float) -> dict[str, Any]:
             "policy": best,
             "late": paired(late[1], late[0]),
             "right": paired(right[0], right[1]),
+            "good": paired(good[0], good[1]),
         },
         "overhead_ms": percentiles(played.overhead_ms),
         "timeline": _timeline(played),
@@ -194,6 +196,7 @@ def _row(player: Player, played: Played, could: Sequence[bool], slo_ms: float) -
         "misses_possible": sum(avoidable),
         "miss_interval": wilson(sum(avoidable), len(avoidable)),
         "accuracy": sum(o.right for o in outcomes) / len(outcomes),
+        "good": sum(o.right and not m for o, m in zip(outcomes, misses, strict=True)) / len(outcomes),
         "accuracy_12db": sum(first) / max(len(first), 1),
         "p50_ms": times["p50"],
         "p95_ms": times["p95"],
@@ -201,6 +204,7 @@ def _row(player: Player, played: Played, could: Sequence[bool], slo_ms: float) -
         "switches": sum(a != b for a, b in itertools.pairwise(names)),
         "busy_s": round(sum(o.ms for o in outcomes) / 1000, 2),
         "covered": _covered(player, outcomes),
+        "foreseen": max(len(outcomes) - WARM_UP, 0),
     }
 
 
@@ -228,6 +232,7 @@ def _timeline(played: Played) -> dict[str, Any]:
         "celsius": [load.celsius for load in played.scenario.moments],
         "others": [load.cpu + load.memory for load in played.scenario.moments],
         "plan": {name: [c.plan.name for c in played.players[name].choices] for name in shown},
+        "right": {name: [o.right for o in played.players[name].outcomes] for name in shown},
         "ms": {name: [round(o.ms, 1) for o in played.players[name].outcomes] for name in shown},
         "late_ms": [round(c.forecast.late_ms, 1) for c in played.players["scheduler"].choices],
         "reasons": [c.reason for c in played.players["scheduler"].choices],
@@ -248,11 +253,15 @@ def overall(found: Mapping[str, Any]) -> dict[str, Any]:
         count = sum(s["policies"][name]["misses_possible"] for s in found.values())
         n = sum(s["possible"] for s in found.values())
         rows[name] = {"misses": count, "n": n, "rate": count / max(n, 1), "interval": wilson(count, n)}
-    steady = [s["policies"]["slo"]["covered"] for s in found.values() if s["steady"]]
+    steady = [s["policies"]["slo"] for s in found.values() if s["steady"]]
+    foreseen = sum(row["foreseen"] for row in steady)
+    within = round(sum(row["covered"] * row["foreseen"] for row in steady))
     return {
         "misses_possible": rows,
         "behind_oracle": {name: round(s["behind_oracle"], 4) for name, s in found.items()},
-        "covered_in_steady_load": sum(steady) / len(steady) if steady else None,
+        "covered_in_steady_load": within / foreseen if foreseen else None,
+        "covered_of": foreseen,
+        "covered_interval": wilson(within, foreseen),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
 
@@ -280,6 +289,7 @@ def show(doc: Mapping[str, Any]) -> None:
                 f"{r['miss']:.0%}",
                 f"{r['miss_possible']:.1%} ({r['miss_interval'][0]:.0%}–{r['miss_interval'][1]:.0%})",
                 f"{r['accuracy']:.1%}",
+                f"{r['good']:.1%}",
                 f"{r['accuracy_12db']:.1%}",
                 f"{r['p50_ms']:.0f} / {r['p95_ms']:.0f} / {r['p99_ms']:.0f}",
                 r["switches"],
@@ -287,7 +297,17 @@ def show(doc: Mapping[str, Any]) -> None:
             )
             for policy, r in scenario["policies"].items()
         ]
-        head = ("policy", "late", "avoidably", "right", "at 12 dB", "p50/95/99 ms", "switches", "seconds")
+        head = (
+            "policy",
+            "late",
+            "avoidably",
+            "right",
+            "and in time",
+            "at 12 dB",
+            "p50/95/99 ms",
+            "switches",
+            "seconds",
+        )
         print(table(head, rows, right=head[1:]))
         pair, reaction = scenario["best_fixed"], scenario["reaction"]
         print(f"answered at the deadline: {cut}; against {pair['policy']}: {_pair(pair)}", end="")
@@ -300,16 +320,22 @@ def show(doc: Mapping[str, Any]) -> None:
     print(styled("\nall scenarios: late although some plan could be in time", "bold"))
     print(table(("policy", "late", ""), summed, right=("late", "")))
     if results["all"]["covered_in_steady_load"] is not None:
-        print(f"\nthe 95 % quantile covered {results['all']['covered_in_steady_load']:.1%} in steady load (93 to 97 %)")
+        print(f"\nthe 95 % quantile covered {_coverage(results['all'])} in steady load (93 to 97 %)")
     behind = ", ".join(f"{name} {100 * by:+.1f}" for name, by in results["all"]["behind_oracle"].items())
     print(f"points of accuracy behind the oracle (at most 1.5): {behind}")
 
 
+def _coverage(overall: Mapping[str, Any]) -> str:
+    low, high = overall["covered_interval"]
+    return f"{overall['covered_in_steady_load']:.1%} of {overall['covered_of']} times ({low:.0%}–{high:.0%})"
+
+
 def _pair(pair: Mapping[str, Any]) -> str:
-    late, right = pair["late"], pair["right"]
+    late, right, good = pair["late"], pair["right"], pair["good"]
     return (
         f"late only it {late['only_ours']}, only the scheduler {late['only_theirs']} (p {late['p']:.2g}); "
-        f"right only the scheduler {right['only_ours']}, only it {right['only_theirs']} (p {right['p']:.2g})"
+        f"right only the scheduler {right['only_ours']}, only it {right['only_theirs']} (p {right['p']:.2g}); "
+        f"right in time only the scheduler {good['only_ours']}, only it {good['only_theirs']} (p {good['p']:.2g})"
     )
 
 
@@ -349,5 +375,5 @@ def section(results: Mapping[str, Any]) -> str:
         ]
         lines += [f"- the dearest plan costs {results['costs']['dearest_over_cheapest']:.1f} times the cheapest"]
     if results["all"].get("covered_in_steady_load") is not None:
-        lines += [f"- the 95 % quantile covered {results['all']['covered_in_steady_load']:.1%} in steady load"]
+        lines += [f"- the 95 % quantile covered {_coverage(results['all'])} in steady load"]
     return "\n".join(lines)
