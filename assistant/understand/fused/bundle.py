@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, ModelError
 from assistant.types import Fusion, Transcript, Utterance
 from assistant.understand.fused.features import extract
 from assistant.understand.fused.fuse import asks_sound, fuse
@@ -74,6 +74,8 @@ class Bundle:
         began = time.perf_counter()
         sound = self.source.sound(utterance, transcript)
         features = extract(sound, self.source.aligned(transcript.hypotheses, sound), self.projection)
+        if not features.finite:  # an int8 net would answer all the same
+            raise ModelError("was given sound that is not a number", where=str(self.folder))
         with self._turn:
             answers = self.net.answers(features)
             heard = self.says(transcript)

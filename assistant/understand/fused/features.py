@@ -70,6 +70,11 @@ class Features:
     frames: Floats
     globals: Floats
 
+    @property
+    def finite(self) -> bool:
+        """Whether all of them are numbers."""
+        return all(bool(np.isfinite(part).all()) for part in (self.tokens, self.frames, self.globals))
+
 
 def extract(sound: Sound, hypotheses: Sequence[Hypothesis], projection: Projection) -> Features:
     """Features of the first `spec.hypotheses` of `hypotheses`, normalised and clipped to ±4."""

@@ -220,6 +220,14 @@ def test_a_look_ranks_again_and_notes_its_time_and_its_numbers(bundle: Path, ord
     assert [(h.text, h.rerank) for h in again.hypotheses] == [(h.text, h.rerank) for h in seen.hypotheses]
 
 
+def test_states_that_are_no_numbers_are_an_error_and_no_answer(bundle: Path, order: Heard) -> None:
+    utterance, transcript = order
+    assert transcript.states is not None
+    broken = replace(transcript, states=np.full_like(transcript.states, np.nan))
+    with pytest.raises(ModelError, match="not a number"):
+        open_bundle(bundle).look(utterance, broken)
+
+
 def test_a_manifest_that_is_gone_leaves_no_trace_of_the_bundle(bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
     folders = list(bundle_folders((bundle.parent,)))
     shutil.rmtree(bundle)
