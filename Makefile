@@ -62,11 +62,12 @@ unit: set-up-tests
 test-convert: set-up-convert ## try the converter, in an environment of its own (gigabytes, minutes)
 	$(CONVERT)/bin/python -m pytest tests/convert $(ARGS)
 
-bundles: set-up-convert ## build the fused models that ship, each as its manifest says (hours)
+bundles: set-up-convert set-up-tests ## build the fused models that ship, each as its manifest says, and fit how they count (hours)
 	for bundle in models/*/manifest.json; do \
 		command=$$($(CONVERT)/bin/python -c 'import json, sys; print(json.load(open(sys.argv[1]))["command"])' $$bundle); \
-		echo "== $$command"; $(CONVERT)/bin/$$command --report out/$$(basename $$(dirname $$bundle)).html; \
+		echo "== $$command"; $(CONVERT)/bin/$$command --report out/$$(basename $$(dirname $$bundle)).html || exit; \
 	done
+	$(BIN)/assistant bench fused --bundle generic,barista,home --fit --write
 
 bench: set-up-tests ## measure what the README states (minutes; ARGS=understand, refuse, latency, memory or start)
 	$(BIN)/assistant bench $(ARGS)
