@@ -17,7 +17,7 @@ from convert.files import Places, archive
 from convert.recognise import Heard, read_shard
 from convert.rooms import Rooms
 from convert.sources import readings
-from convert.stages import LIMIT_S, MEMORY_A_VOICE, sounds_of
+from convert.stages import LIMIT_S, MEMORY_A_VOICE, of_the_user, sounds_of
 from convert.synthesize import Studio, Take
 from convert.voices import FORMANT, HELD_OUT, RECORDED
 from convert.workers import Crew, Done, located, missing
@@ -75,7 +75,7 @@ def mel_all(
             file.relative_to(places.work).as_posix(),
             mel_file(places, file).relative_to(places.work).as_posix(),
             tuple(takes),
-            any(Path(line.file).is_absolute() for take in takes for line in (take.line, take.other) if line),
+            of_the_user(takes),
         )
         for file, takes in shards.items()
     ]

@@ -107,7 +107,7 @@ class MelReader(Reader):
         """The takes of a shard, with what mels.py has kept beside it."""
         mels = read_mels(mel_file(self._places, shard))
         for heard, mel in zip(read_shard(shard), mels, strict=True):
-            sound, hypotheses = self.shown(heard.sound, heard.hypotheses, lambda mel=mel: mel)  # type: ignore[misc]
+            sound, hypotheses = self.shown(heard.sound, heard.hypotheses, _made(mel))
             yield replace(heard, sound=sound, hypotheses=hypotheses)
 
     def shown(self, sound: Sound, hypotheses: Sequence[Hypothesis], mel: Mel) -> tuple[Sound, tuple[Hypothesis, ...]]:
@@ -155,6 +155,11 @@ def plain_word(word: str) -> str:
     bare_word = re.sub(r"[^\w']|_", "", word.lower())
     short = bare_word.isdecimal() and len(bare_word) < 7
     return number_words(int(bare_word)).replace(" ", "") if short else bare_word
+
+
+def _made(mel: Floats) -> Mel:
+    """Where it is there already."""
+    return lambda: mel
 
 
 def _none() -> Floats:

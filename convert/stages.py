@@ -184,9 +184,7 @@ class Hearing:
     @property
     def stays(self) -> bool:
         """A user's own recordings, and a model that somebody fetched, are only where they are."""
-        return bool(self.model) or any(
-            Path(line.file).is_absolute() for take in self.takes for line in (take.line, take.other) if line
-        )
+        return bool(self.model) or of_the_user(self.takes)
 
     def run(self, places: Places) -> list[bytes]:
         """Make and decode them. Raises AssistantError."""
@@ -198,6 +196,11 @@ class Hearing:
 def sounds_of(takes: Sequence[Take]) -> tuple[str, ...]:
     """Names of the files of what synthetic voices say in `takes`."""
     return tuple(_sound(speaker, text) for speaker, text in spoken_lines(takes, _voices()))
+
+
+def of_the_user(takes: Sequence[Take]) -> bool:
+    """Whether recordings are among them that only this machine has."""
+    return any(Path(line.file).is_absolute() for take in takes for line in (take.line, take.other) if line)
 
 
 def speak_all(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import stat
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from assistant.whole import PRIVATE, write_whole
 
@@ -45,7 +42,6 @@ except OSError as error:
 """
 
 
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no limit on the size of files here")
 def test_a_disk_that_is_full_leaves_the_old_file_and_no_rest(tmp_path: Path, repository: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"old")

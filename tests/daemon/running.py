@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from assistant.daemon.client import Client, NoDaemon
 from tests.sound_server import until
@@ -71,6 +72,14 @@ class Running:
                 stderr=log,
                 text=True,
             )
+
+    def launch_fed(self) -> IO[bytes]:
+        """Start it with a pipe for its sound; returns the end to write to."""
+        self.launch_with(subprocess.PIPE)
+        assert self.process is not None
+        assert isinstance(self.process.stdin, io.TextIOWrapper)
+        pipe: IO[bytes] = self.process.stdin.buffer
+        return pipe
 
     def ready(self) -> bool:
         assert self.process is not None

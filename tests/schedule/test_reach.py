@@ -40,4 +40,7 @@ def test_a_wide_search_saves_time_by_hurrying_and_a_narrow_one_none() -> None:
     assert reach_of(BY_NAME[SOUND], PROFILE, 2.0) == 1.0
     assert reach_of(BY_NAME["beam-1"], PROFILE, 2.0) == pytest.approx(1.0)
     assert 1.0 < reach_of(BY_NAME["beam-16"], PROFILE, 2.0) <= MOST_REACH
-    assert math.isinf(BY_NAME["beam-16"].effort.stop_ms)  # type: ignore[union-attr]
+
+
+def test_a_plan_by_itself_never_ends_early() -> None:
+    assert all(math.isinf(plan.effort.stop_ms) for plan in PLANS if plan.effort is not None)

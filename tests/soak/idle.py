@@ -15,7 +15,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -83,10 +82,7 @@ def pipe(home: Path) -> Iterator[tuple[Running, Wait]]:
     """A daemon that hears the noise of a room by its standard input."""
     noise = np.random.default_rng(3).normal(0, NOISE_RMS, 60 * SAMPLE_RATE_HZ).astype(np.int16)
     daemon = Running(home, arguments=("--source", "-", *WAKE))
-    daemon.launch_with(subprocess.PIPE)
-    assert daemon.process is not None
-    assert daemon.process.stdin is not None
-    source = daemon.process.stdin.buffer  # type: ignore[attr-defined]
+    source = daemon.launch_fed()
     try:
         while not daemon.ready():
             feed(source, noise[:1600], time.monotonic())

@@ -19,7 +19,6 @@ import platform
 import random
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -134,11 +133,7 @@ def soak(home: Path, seconds: float) -> tuple[list[Sample], int, str]:
     """The samples, how many utterances were spoken, and what the daemon counted."""
     clips = list(spoken_clips())
     daemon = Running(home, arguments=("--source", "-", "--set", f"speak.output={home}/replies"))
-    daemon.launch_with(subprocess.PIPE)
-    assert daemon.process is not None
-    stdin = daemon.process.stdin
-    assert stdin is not None
-    source = stdin.buffer  # type: ignore[attr-defined]
+    source = daemon.launch_fed()
     feed_until_ready(daemon, source)
     samples: list[Sample] = []
     began = time.monotonic()

@@ -1,7 +1,7 @@
 """A second witness beside the fused net: what the net for sound alone says of meanings that the recogniser found.
 
-It reads the same encoder states and knows nothing of words, attention or scores, so that it errs elsewhere: where both
-agree, the meaning is right. One run for all meanings; of a bundle that was made for the context only.
+It reads the same encoder states and knows nothing of words, attention or scores, so that its agreement is worth
+something beside them. One run for all meanings; only of a bundle that was made for the context.
 """
 
 from __future__ import annotations
